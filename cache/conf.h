@@ -1,0 +1,92 @@
+/* conf: all settings, from one table.
+ *
+ * Built-in default < ini file < -o option. The table (conf_table) names each
+ * key once with its type, default, bounds and one-line help; --help, the
+ * parser and the documentation test all walk it.
+ *
+ * Ini files: top-level keys first, then sections
+ *
+ *   [origin "https://example.com/"]    longest prefix wins, whole sections
+ *   header = Name: value               repeatable
+ *   header_file = PATH                 one header a line; for secrets
+ *   user_agent, proxy, ca_file
+ *
+ *   [file "film.mp4"]                  a name in the root of the mount
+ *   url = https://…
+ *
+ * A file is parsed into scratch and applied only as a whole. An unknown key
+ * or section, a bad value, an over-long line: "FILE:LINE: reason". An ini or
+ * header file that holds secrets (header, header_file, a proxy with userinfo)
+ * and is readable by group or others is refused.
+ * `~/` at the start of a path is $HOME. Relative paths in an ini are relative
+ * to it.
+ */
+#ifndef SPOOL_CONF_H
+#define SPOOL_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "log.h"
+#include "plan.h"
+
+struct conf_origin {
+	char *prefix;		/* canonical: url.key of the section's URL */
+	char **headers;		/* "Name: value", n_headers of them; those of
+				   header_file included */
+	size_t n_headers;
+	char *user_agent, *proxy, *ca_file;	/* NULL: not set */
+};
+
+struct conf_file {
+	char *name, *url;	/* one component; as given, valid */
+};
+
+struct conf {
+	char *cache_dir;	/* absolute */
+	char *http;		/* "ADDRESS:PORT", or NULL for off */
+	unsigned connect_timeout, stall_timeout, read_timeout;	/* seconds */
+	unsigned max_connections;	/* to one host */
+	enum plan_fill fill;
+	enum log_level log_level;
+	struct conf_origin *origins;
+	size_t n_origins;
+	struct conf_file *files;
+	size_t n_files;
+};
+
+/* Defaults into *c (any content is overwritten). 0 or -ENOMEM. */
+int conf_init(struct conf *c);
+void conf_fini(struct conf *c);
+
+/* $XDG_CONFIG_HOME/spoolfs/spoolfs.ini or ~/.config/…; malloc'd, or NULL. */
+char *conf_default_path(void);
+
+/* Read an ini file over *c. must_exist: a missing file is an error (-c FILE).
+ * 0; else -EINVAL, -ENOENT, -errno with *error (malloc'd, one line without
+ * newline, "FILE:LINE: reason" or "FILE: reason") and *c as it was. */
+int conf_read(struct conf *c, const char *path, bool must_exist, char **error);
+
+/* One key=value, as of -o. 0; -ENOENT unknown key (it may be a mount option);
+ * -EINVAL with *error set ("-o KEY=VALUE: reason"). */
+int conf_set(struct conf *c, const char *key, const char *value, char **error);
+
+/* The section for a URL (its key), or NULL. Points into c. A prefix matches
+ * at a '/' or at its own end only: https://a.example is not a prefix of
+ * https://a.example.net/. */
+const struct conf_origin *conf_origin(const struct conf *c, const char *key);
+
+/* The table, for --help and for tests. */
+enum conf_section { CONF_GLOBAL, CONF_ORIGIN, CONF_FILE };
+struct conf_key {
+	enum conf_section section;
+	const char *name;
+	const char *value;	/* what a value looks like: "SECONDS" */
+	const char *fallback;	/* default as text, or "" */
+	const char *help;	/* one line, no full stop */
+};
+const struct conf_key *conf_table(size_t *n);
+void conf_help(FILE *out);	/* the -o part of --help */
+
+#endif

@@ -1,0 +1,30 @@
+/* log: one line per event, said once, by whoever can say what it means.
+ *
+ * Thread-safe. Lines go to stderr ("spoolfs: AREA: text") or to syslog,
+ * chosen once by log_open. What is logged about a URL goes through
+ * url_redact (url.h) first: no userinfo, no query, ever.
+ */
+#ifndef SPOOL_LOG_H
+#define SPOOL_LOG_H
+
+#include <stdbool.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO,
+		 LOG_LEVEL_DEBUG };
+
+enum log_area { LOG_CORE, LOG_CONF, LOG_STORE, LOG_PLAN, LOG_FETCH, LOG_FUSE,
+		LOG_HTTP };
+
+/* Before log_open: level warning, stderr. */
+void log_open(enum log_level level, bool to_syslog);
+bool log_enabled(enum log_level level);
+
+void log_line(enum log_level level, enum log_area area, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#define log_error(area, ...) log_line(LOG_LEVEL_ERROR, area, __VA_ARGS__)
+#define log_warn(area, ...) log_line(LOG_LEVEL_WARNING, area, __VA_ARGS__)
+#define log_info(area, ...) log_line(LOG_LEVEL_INFO, area, __VA_ARGS__)
+#define log_debug(area, ...) log_line(LOG_LEVEL_DEBUG, area, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,117 @@
+/* plan: what to request, or to stop, next. Pure policy.
+ *
+ * fetch takes a snapshot of an entry under its lock, asks plan_next, and
+ * carries the answer out. The planner holds no state: the same snapshot gives
+ * the same answer, so it can be asked as often as something changes, and
+ * tested with tables and by simulation in virtual time.
+ *
+ * Laws, whatever the input:
+ *   - never asks for a byte that is present, in flight, or past the size;
+ *   - two flights never overlap;
+ *   - progress: while a cursor waits for a missing byte and a flight slot is
+ *     free, that byte is in flight after the actions are carried out.
+ */
+#ifndef SPOOL_PLAN_H
+#define SPOOL_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "extent.h"
+
+#define PLAN_SIZE_UNKNOWN UINT64_MAX
+
+/* A cursor is a place where someone reads. */
+#define PLAN_WINDOW_MIN ((uint64_t)1152 << 10)	/* 1 MiB + the kernel's
+						   overshoot of 128 KiB */
+#define PLAN_WINDOW_MAX ((uint64_t)64 << 20)
+#define PLAN_PROBE ((uint64_t)64 << 10)		/* first look at a resource */
+#define PLAN_SEQUENTIAL ((uint64_t)4 << 20)	/* read in one run: proves a
+						   playback or a copy */
+#define PLAN_FILL_CHUNK ((uint64_t)32 << 20)
+#define PLAN_IDLE_MS 10000			/* a reader that rests so long
+						   is no demand */
+
+struct plan_cursor {
+	uint64_t pos;		/* next byte expected to be read */
+	uint64_t run;		/* bytes read in sequence up to pos */
+	uint64_t window;	/* bytes wanted ahead of pos; 0: not begun */
+	uint64_t doubled_at;	/* pos at which window last changed */
+	int64_t used_ms;	/* when it was last used (monotonic) */
+};
+
+/* Account for a read of [off, off + len) by one reader that owns cur[0..n):
+ * continues the cursor it is near to (a little back, or forward by less than
+ * its window), else takes over the one longest unused. missed: the bytes were
+ * not here, so a sequential reader starves and its window doubles (once per
+ * window read). Returns the cursor's index. n >= 1. */
+size_t plan_read(struct plan_cursor *cur, size_t n, uint64_t off, uint64_t len,
+		 bool missed, int64_t now_ms);
+
+enum plan_ranges { PLAN_RANGES_UNKNOWN, PLAN_RANGES_YES, PLAN_RANGES_NO };
+enum plan_fill { PLAN_FILL_PLAYING, PLAN_FILL_ALL, PLAN_FILL_NONE };
+
+/* In order of right of way. */
+enum plan_priority { PLAN_URGENT, PLAN_AHEAD, PLAN_BACKGROUND };
+
+/* A request under way (or queued for a free connection). */
+struct plan_flight {
+	uint64_t pos;		/* next byte to come */
+	uint64_t end;		/* will deliver up to here; PLAN_SIZE_UNKNOWN
+				   when the response has no known end */
+	bool stoppable;		/* false while its headers are out */
+};
+
+/* Bytes somebody is parked on: the first missing one matters. */
+struct plan_wait {
+	uint64_t start, end;
+};
+
+struct plan_input {
+	uint64_t size;		/* or PLAN_SIZE_UNKNOWN */
+	enum plan_ranges ranges;
+	bool probe;		/* facts are wanted and nothing is known */
+	const struct extent_set *present;
+	const struct plan_flight *flights;
+	size_t n_flights;
+	const struct plan_wait *waits;	/* oldest first */
+	size_t n_waits;
+	const struct plan_cursor *cursors;
+	size_t n_cursors;
+	unsigned max_flights;	/* of this entry at once, >= 1 */
+	enum plan_fill fill;
+	uint64_t rate;		/* bytes/s of one connection, 0 unknown */
+	uint64_t latency_us;	/* request to first byte, 0 unknown */
+	int64_t now_ms;		/* monotonic */
+};
+
+enum plan_verb {
+	PLAN_START,	/* request [start, end) */
+	PLAN_CUT,	/* flight `flight` shall end at `end` (> its pos):
+			   somebody else fetches from there */
+	PLAN_STOP,	/* flight `flight` serves nobody any more */
+};
+
+struct plan_action {
+	enum plan_verb verb;
+	enum plan_priority priority;
+	size_t flight;		/* index in flights, for CUT and STOP */
+	uint64_t start, end;	/* START: end may be PLAN_SIZE_UNKNOWN (no
+				   Range end: whole body from 0) */
+};
+
+#define PLAN_ACTIONS_MAX 8
+
+/* Fills out (room for PLAN_ACTIONS_MAX), most urgent first, and says how
+ * many. Actions are meant to be carried out together, in order. *wake_ms: when
+ * to ask again though nothing happened (monotonic), or INT64_MAX. */
+size_t plan_next(const struct plan_input *in, struct plan_action *out,
+		 int64_t *wake_ms);
+
+/* How far the reader may get from cursor c before the planner must be asked
+ * again: reads that stay below this offset need not wake the engine. */
+uint64_t plan_quiet_until(const struct plan_input *in,
+			  const struct plan_cursor *c);
+
+#endif
