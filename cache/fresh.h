@@ -7,13 +7,21 @@
 #define SPOOL_FRESH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
 /* No explicit lifetime: RFC 9111, 4.2.2 allows a heuristic. A tenth of the
- * time since the last change, within these bounds. */
+ * time since the last change, within these bounds; the lower one when the
+ * last change is not known. */
 #define FRESH_HEURISTIC_MIN 60
 #define FRESH_HEURISTIC_MAX (7 * 24 * 3600)
+
+/* A longer number of seconds counts as this (RFC 9111, 1.2.2). */
+#define FRESH_DELTA_MAX ((int64_t)1 << 31)
+
+/* Nothing is fresh for longer than ten years. */
+#define FRESH_LIFETIME_MAX ((int64_t)3653 * 24 * 3600)
 
 /* What a response says about its own freshness. -1: not said. */
 struct fresh_headers {
@@ -28,19 +36,34 @@ struct fresh_headers {
 			     .expires = -1, .last_modified = -1 }
 
 /* Merge the value of one Cache-Control field line into h. The smallest of
- * several max-age wins; unknown directives are ignored; a malformed max-age
- * counts as 0 (RFC 9111, 4.2.1). len: bytes of value, no NUL needed. */
+ * several max-age wins. A malformed max-age, or a quoted string that does not
+ * end, counts as max-age=0 (RFC 9111, 4.2.1: invalid freshness information is
+ * staleness). no-cache and no-store hold with or without an argument: a
+ * no-cache limited to some fields is taken for all of them. Directives that
+ * don't concern a private cache (s-maxage, private, proxy-revalidate …) and
+ * unknown ones are ignored. len: bytes of value, no NUL needed. */
 void fresh_cache_control(struct fresh_headers *h, const char *value,
 			 size_t len);
 
 /* Until when (local clock) the response is fresh, given when the request was
- * sent and its response arrived. Never later than response_time +
- * 10 years. no_store and no_cache: response_time (usable for the one who
- * asked, to be validated by the next). */
+ * sent and its response arrived: fresh while now < the result. Between
+ * response_time (stale on arrival) and response_time + FRESH_LIFETIME_MAX.
+ * no_store and no_cache: response_time (usable for the one who asked, to be
+ * validated by the next). Trusts neither clock further than RFC 9111, 4.2.3
+ * does: a Date in the future makes nothing younger, one in the past makes the
+ * response older. */
 time_t fresh_until(const struct fresh_headers *h, time_t request_time,
 		   time_t response_time);
 
-/* An HTTP date in any of its three forms (RFC 9110, 5.6.7); -1 if none. */
-time_t fresh_parse_date(const char *value, size_t len);
+/* An HTTP date in any of its three forms (RFC 9110, 5.6.7), in any letter case
+ * but in GMT only (RFC 9111, 4.2); -1 if none. Spaces around it are skipped.
+ * A date before 1970 counts as 1970. The day of the week must be one, but it
+ * is not compared with the date. now: decides what century a year of two
+ * digits means. */
+time_t fresh_parse_date(const char *value, size_t len, time_t now);
+
+/* A number of seconds: digits only, spaces around them skipped. At most
+ * FRESH_DELTA_MAX; -1 if none. */
+int64_t fresh_parse_delta(const char *value, size_t len);
 
 #endif

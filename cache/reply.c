@@ -1,0 +1,705 @@
+#include "config.h"
+
+#include "reply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* A piece of a header line. */
+struct text {
+	const char *p;
+	size_t len;
+};
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static struct text trimmed(const char *p, size_t len)
+{
+	while (len && is_space(*p)) {
+		p++;
+		len--;
+	}
+	while (len && is_space(p[len - 1]))
+		len--;
+	return (struct text){ p, len };
+}
+
+static bool is_word(struct text t, const char *word)
+{
+	return t.len == strlen(word) && !strncasecmp(t.p, word, t.len);
+}
+
+/* Take the next member off a comma-separated list; false at its end. *list
+ * becomes { NULL, 0 } behind the last one. */
+static bool next_member(struct text *list, struct text *member)
+{
+	const char *comma;
+
+	if (!list->p)
+		return false;
+	comma = memchr(list->p, ',', list->len);
+	if (!comma) {
+		*member = trimmed(list->p, list->len);
+		*list = (struct text){ NULL, 0 };
+		return true;
+	}
+	*member = trimmed(list->p, comma - list->p);
+	list->len -= comma + 1 - list->p;
+	list->p = comma + 1;
+	return true;
+}
+
+/* ---- versions ----------------------------------------------------------- */
+
+void reply_version_fini(struct reply_version *v)
+{
+	free(v->etag);
+	free(v->last_modified);
+	*v = (struct reply_version){ .size = REPLY_SIZE_UNKNOWN };
+}
+
+int reply_version_copy(struct reply_version *dst,
+		       const struct reply_version *src)
+{
+	struct reply_version copy = { .size = src->size };
+
+	if (src->etag) {
+		copy.etag = strdup(src->etag);
+		if (!copy.etag)
+			goto fail;
+	}
+	if (src->last_modified) {
+		copy.last_modified = strdup(src->last_modified);
+		if (!copy.last_modified)
+			goto fail;
+	}
+	*dst = copy;
+	return 0;
+fail:
+	reply_version_fini(&copy);
+	return -ENOMEM;
+}
+
+/* Without W/ when an entity tag follows it. */
+static const char *etag_opaque(const char *etag)
+{
+	return strncmp(etag, "W/\"", 3) ? etag : etag + 2;
+}
+
+static bool is_opaque_tag(const char *tag)
+{
+	size_t len = strlen(tag);
+
+	if (len < 2 || tag[0] != '"' || tag[len - 1] != '"')
+		return false;
+	for (size_t i = 1; i < len - 1; i++) {
+		unsigned char c = tag[i];
+
+		if (c <= ' ' || c == '"' || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+bool reply_etag_strong(const char *etag)
+{
+	return is_opaque_tag(etag);
+}
+
+bool reply_etag_equal(const char *a, const char *b)
+{
+	return !strcmp(etag_opaque(a), etag_opaque(b));
+}
+
+const char *reply_if_range(const struct reply_version *v)
+{
+	const char *date = v->last_modified;
+
+	if (v->etag && reply_etag_strong(v->etag))
+		return v->etag;
+	if (v->etag && is_opaque_tag(etag_opaque(v->etag)))
+		return NULL;
+	if (date && fresh_parse_date(date, strlen(date), 0) >= 0)
+		return date;
+	return NULL;
+}
+
+/* ---- header lines ------------------------------------------------------- */
+
+void reply_init(struct reply *r)
+{
+	*r = (struct reply){
+		.content_length = REPLY_SIZE_UNKNOWN,
+		.range_total = REPLY_SIZE_UNKNOWN,
+		.retry_after = -1,
+		.fresh = FRESH_HEADERS_INIT,
+	};
+}
+
+void reply_fini(struct reply *r)
+{
+	free(r->etag);
+	free(r->last_modified);
+	free(r->content_type);
+	free(r->location);
+	reply_init(r);
+}
+
+/* Keep the first usable value. */
+static int keep(char **slot, struct text value, size_t max)
+{
+	if (*slot || !value.len || value.len > max)
+		return 0;
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = value.p[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return 0;
+	}
+	*slot = strndup(value.p, value.len);
+	return *slot ? 0 : -ENOMEM;
+}
+
+/* Take a number that can be a size or an offset. */
+static bool take_number(struct text *t, uint64_t *out)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < t->len && t->p[i] >= '0' && t->p[i] <= '9'; i++) {
+		n = n * 10 + (t->p[i] - '0');
+		if (n > REPLY_SIZE_MAX)
+			return false;
+	}
+	if (!i)
+		return false;
+	t->p += i;
+	t->len -= i;
+	*out = n;
+	return true;
+}
+
+static bool take_char(struct text *t, char c)
+{
+	if (!t->len || *t->p != c)
+		return false;
+	t->p++;
+	t->len--;
+	return true;
+}
+
+/* RFC 9110, 8.6: a list of one number, repeated, means that number. */
+static int take_content_length(struct reply *r, struct text value)
+{
+	struct text member;
+	uint64_t n;
+
+	while (next_member(&value, &member)) {
+		if (!take_number(&member, &n) || member.len)
+			return -EBADMSG;
+		if (r->content_length != REPLY_SIZE_UNKNOWN &&
+		    r->content_length != n)
+			return -EBADMSG;
+		r->content_length = n;
+	}
+	return 0;
+}
+
+/* RFC 9110, 14.4. start == end == UINT64_MAX for an unsatisfied range. */
+static bool parse_content_range(struct text t, uint64_t *start, uint64_t *end,
+				uint64_t *total)
+{
+	uint64_t first, last;
+	bool unsatisfied;
+
+	if (t.len < 6 || strncasecmp(t.p, "bytes", 5) || !is_space(t.p[5]))
+		return false;
+	t = trimmed(t.p + 5, t.len - 5);
+	unsatisfied = take_char(&t, '*');
+	if (unsatisfied)
+		first = last = UINT64_MAX;
+	else if (!take_number(&t, &first) || !take_char(&t, '-') ||
+		 !take_number(&t, &last) || last < first ||
+		 last == REPLY_SIZE_MAX)
+		return false;
+	if (!take_char(&t, '/'))
+		return false;
+	if (!unsatisfied && take_char(&t, '*'))
+		*total = REPLY_SIZE_UNKNOWN;
+	else if (!take_number(&t, total) || (!unsatisfied && last >= *total))
+		return false;
+	*start = first;
+	*end = unsatisfied ? last : last + 1;
+	return !t.len;
+}
+
+static int take_content_range(struct reply *r, struct text value)
+{
+	uint64_t start, end, total;
+
+	if (!parse_content_range(value, &start, &end, &total) ||
+	    (r->has_content_range &&
+	     (start != r->range_start || end != r->range_end ||
+	      total != r->range_total))) {
+		r->content_range_bad = true;
+	} else {
+		r->range_start = start;
+		r->range_end = end;
+		r->range_total = total;
+	}
+	r->has_content_range = true;
+	return 0;
+}
+
+static int take_content_encoding(struct reply *r, struct text value)
+{
+	struct text coding;
+
+	while (next_member(&value, &coding)) {
+		if (coding.len && !is_word(coding, "identity"))
+			r->encoded = true;
+	}
+	return 0;
+}
+
+static int take_transfer_encoding(struct reply *r, struct text value)
+{
+	struct text coding;
+
+	while (next_member(&value, &coding)) {
+		if (!coding.len || is_word(coding, "identity"))
+			continue;
+		r->transfer_coded = true;
+		if (!is_word(coding, "chunked"))
+			r->encoded = true;
+	}
+	return 0;
+}
+
+static int take_content_type(struct reply *r, struct text value)
+{
+	size_t len = 0;
+
+	while (len < value.len && value.p[len] != ';')
+		len++;
+	if (is_word(trimmed(value.p, len), "multipart/byteranges"))
+		r->multipart = true;
+	return keep(&r->content_type, value, REPLY_VALUE_MAX);
+}
+
+static int take_etag(struct reply *r, struct text value)
+{
+	return keep(&r->etag, value, REPLY_VALUE_MAX);
+}
+
+static int take_last_modified(struct reply *r, struct text value)
+{
+	if (r->fresh.last_modified < 0)
+		r->fresh.last_modified =
+			fresh_parse_date(value.p, value.len, r->now);
+	return keep(&r->last_modified, value, REPLY_VALUE_MAX);
+}
+
+static int take_location(struct reply *r, struct text value)
+{
+	return keep(&r->location, value, REPLY_LOCATION_MAX);
+}
+
+static int take_accept_ranges(struct reply *r, struct text value)
+{
+	r->accept_ranges_none = is_word(value, "none");
+	return 0;
+}
+
+static int take_retry_after(struct reply *r, struct text value)
+{
+	int64_t seconds = fresh_parse_delta(value.p, value.len);
+	time_t date;
+
+	if (r->retry_after >= 0)
+		return 0;
+	if (seconds < 0) {
+		date = fresh_parse_date(value.p, value.len, r->now);
+		if (date < 0)
+			return 0;
+		seconds = date > r->now ? (int64_t)date - r->now : 0;
+	}
+	r->retry_after = seconds < REPLY_RETRY_AFTER_MAX ?
+				 seconds : REPLY_RETRY_AFTER_MAX;
+	return 0;
+}
+
+static int take_cache_control(struct reply *r, struct text value)
+{
+	fresh_cache_control(&r->fresh, value.p, value.len);
+	return 0;
+}
+
+/* RFC 9111, 5.1: of a list the first member; an invalid one is ignored. */
+static int take_age(struct reply *r, struct text value)
+{
+	struct text member;
+
+	if (r->fresh.age < 0 && next_member(&value, &member))
+		r->fresh.age = fresh_parse_delta(member.p, member.len);
+	return 0;
+}
+
+static int take_date(struct reply *r, struct text value)
+{
+	if (r->fresh.date < 0)
+		r->fresh.date = fresh_parse_date(value.p, value.len, r->now);
+	return 0;
+}
+
+static int take_expires(struct reply *r, struct text value)
+{
+	if (r->fresh.expires >= 0 || r->fresh.expires_invalid)
+		return 0;
+	r->fresh.expires = fresh_parse_date(value.p, value.len, r->now);
+	r->fresh.expires_invalid = r->fresh.expires < 0;
+	return 0;
+}
+
+static const struct field {
+	const char *name;
+	int (*take)(struct reply *r, struct text value);
+} fields[] = {
+	{ "Accept-Ranges", take_accept_ranges },
+	{ "Age", take_age },
+	{ "Cache-Control", take_cache_control },
+	{ "Content-Encoding", take_content_encoding },
+	{ "Content-Length", take_content_length },
+	{ "Content-Range", take_content_range },
+	{ "Content-Type", take_content_type },
+	{ "Date", take_date },
+	{ "ETag", take_etag },
+	{ "Expires", take_expires },
+	{ "Last-Modified", take_last_modified },
+	{ "Location", take_location },
+	{ "Retry-After", take_retry_after },
+	{ "Transfer-Encoding", take_transfer_encoding },
+};
+
+/* "HTTP/" DIGIT [ "." DIGIT ] SP 3DIGIT [ SP reason ]; more than one space
+ * passes (RFC 9112, 4). */
+static int take_status(struct reply *r, struct text t)
+{
+	size_t bytes = r->bytes, lines = r->lines;
+	uint64_t ignored, status;
+	size_t left;
+
+	t.p += 5;
+	t.len -= 5;
+	if (!take_number(&t, &ignored) ||
+	    (take_char(&t, '.') && !take_number(&t, &ignored)))
+		return -EBADMSG;
+	if (!t.len || !is_space(*t.p))
+		return -EBADMSG;
+	t = trimmed(t.p, t.len);
+	left = t.len;
+	if (!take_number(&t, &status) || left - t.len != 3 || status < 100 ||
+	    (t.len && !is_space(*t.p)))
+		return -EBADMSG;
+	reply_fini(r);
+	r->bytes = bytes;
+	r->lines = lines;
+	r->status = (int)status;
+	return 0;
+}
+
+/* No colon, or a name with anything odd in it: in no table, so skipped. */
+static int take_field(struct reply *r, struct text line)
+{
+	const char *colon = memchr(line.p, ':', line.len);
+	struct text name, value;
+
+	r->in_field = false;
+	if (!colon)
+		return 0;
+	name = trimmed(line.p, colon - line.p);
+	value = trimmed(colon + 1, line.p + line.len - colon - 1);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		if (is_word(name, fields[i].name)) {
+			r->in_field = true;
+			return fields[i].take(r, value);
+		}
+	}
+	return 0;
+}
+
+static struct text without_line_end(const char *line, size_t len)
+{
+	if (len && line[len - 1] == '\n')
+		len--;
+	if (len && line[len - 1] == '\r')
+		len--;
+	return (struct text){ line, len };
+}
+
+int reply_line(struct reply *r, const char *line, size_t len, time_t now)
+{
+	struct text t = without_line_end(line, len);
+
+	if (r->lines >= REPLY_HEADER_LINES_MAX ||
+	    len > REPLY_HEADER_BYTES_MAX - r->bytes)
+		return -EMSGSIZE;
+	r->lines++;
+	r->bytes += len;
+	r->now = now;
+	for (size_t i = 0; i < t.len; i++) {
+		if (t.p[i] == '\0' || t.p[i] == '\r' || t.p[i] == '\n')
+			return -EBADMSG;
+	}
+	if (t.len >= 5 && !memcmp(t.p, "HTTP/", 5))
+		return take_status(r, t);
+	if (t.len && is_space(*t.p))
+		return r->in_field ? -EBADMSG : 0;
+	return take_field(r, t);
+}
+
+/* ---- judgement ---------------------------------------------------------- */
+
+enum agreement { DIFFERS, UNKNOWN, AGREES };
+
+static enum agreement compare_size(uint64_t size,
+				   const struct reply_version *known)
+{
+	if (size == REPLY_SIZE_UNKNOWN || known->size == REPLY_SIZE_UNKNOWN)
+		return UNKNOWN;
+	return size == known->size ? AGREES : DIFFERS;
+}
+
+static enum agreement compare_validators(const struct reply *r,
+					 const struct reply_version *known)
+{
+	enum agreement result = UNKNOWN;
+
+	if (r->etag && known->etag) {
+		if (!reply_etag_equal(r->etag, known->etag))
+			return DIFFERS;
+		if (reply_etag_strong(r->etag) &&
+		    reply_etag_strong(known->etag))
+			return AGREES;
+		result = AGREES;
+	}
+	if (r->last_modified && known->last_modified)
+		result = strcmp(r->last_modified, known->last_modified) ?
+				 DIFFERS : AGREES;
+	return result;
+}
+
+/* size: of the file, as the response has it. */
+static enum agreement compare(const struct reply *r, uint64_t size,
+			      const struct reply_version *known)
+{
+	enum agreement sizes = compare_size(size, known);
+	enum agreement validators = compare_validators(r, known);
+
+	if (sizes == DIFFERS || validators == DIFFERS)
+		return DIFFERS;
+	return sizes == AGREES ? AGREES : validators;
+}
+
+static enum reply_verdict fail(struct reply_facts *out, int error)
+{
+	out->error = error;
+	return REPLY_FAIL;
+}
+
+static enum reply_verdict retry(const struct reply *r, struct reply_facts *out,
+				int error)
+{
+	out->error = error;
+	out->retry_after = r->retry_after > 0 ? r->retry_after : 0;
+	return REPLY_RETRY;
+}
+
+/* Length of the body as announced. */
+static uint64_t body_length(const struct reply *r)
+{
+	return r->transfer_coded ? REPLY_SIZE_UNKNOWN : r->content_length;
+}
+
+/* True for a well-formed range of bytes (not "* / total"). */
+static bool has_range(const struct reply *r)
+{
+	return r->has_content_range && !r->content_range_bad &&
+	       r->range_end != UINT64_MAX;
+}
+
+static bool is_part_asked_for(const struct reply *r,
+			      const struct reply_asked *asked)
+{
+	uint64_t length = body_length(r);
+
+	return asked->ranged && !r->encoded && !r->multipart && has_range(r) &&
+	       r->range_end <= asked->end &&
+	       (length == REPLY_SIZE_UNKNOWN ||
+		length == r->range_end - r->range_start);
+}
+
+/* known is NULL from here on when the entry is not bound. */
+static enum reply_verdict judge_206(const struct reply *r,
+				    const struct reply_asked *asked,
+				    const struct reply_version *known,
+				    struct reply_facts *out)
+{
+	bool elsewhere = r->range_start != asked->start;
+	enum agreement agreement = AGREES;
+
+	if (!is_part_asked_for(r, asked))
+		return fail(out, -EIO);
+	out->start = r->range_start;
+	out->end = r->range_end;
+	out->size = r->range_total;
+	out->ranges = true;
+	if (known) {
+		agreement = compare(r, r->range_total, known);
+		if (r->range_end > known->size)
+			agreement = DIFFERS;
+	}
+	switch (agreement) {
+	case DIFFERS:
+		return elsewhere ? REPLY_CHANGED_ELSEWHERE : REPLY_CHANGED;
+	case UNKNOWN:
+		return REPLY_NO_RANGE;
+	case AGREES:
+		break;
+	}
+	if (elsewhere)
+		return retry(r, out, -EIO);
+	if (known && out->size == REPLY_SIZE_UNKNOWN)
+		out->size = known->size;
+	return REPLY_DATA;
+}
+
+/* Some origins say 200 and send a part: those bytes are not from 0. */
+static bool is_whole(const struct reply *r)
+{
+	return !r->has_content_range ||
+	       (has_range(r) && r->range_start == 0 &&
+		r->range_end == r->range_total);
+}
+
+static enum reply_verdict judge_200(const struct reply *r,
+				    const struct reply_asked *asked,
+				    const struct reply_version *known,
+				    struct reply_facts *out)
+{
+	enum reply_verdict verdict = REPLY_DATA;
+
+	if (r->encoded || r->multipart || !is_whole(r))
+		return fail(out, -EIO);
+	out->size = out->end = body_length(r);
+	if (known && compare(r, out->size, known) != AGREES)
+		verdict = REPLY_CHANGED;
+	out->ranges_ignored = asked->ranged &&
+			      (verdict == REPLY_DATA || !reply_if_range(known));
+	return verdict;
+}
+
+static enum reply_verdict judge_304(const struct reply *r,
+				    const struct reply_asked *asked,
+				    const struct reply_version *known,
+				    struct reply_facts *out)
+{
+	if (!asked->validating || !known)
+		return retry(r, out, -EIO);
+	if (compare_validators(r, known) == DIFFERS)
+		return REPLY_CHANGED_ELSEWHERE;
+	out->size = known->size;
+	return REPLY_NOT_MODIFIED;
+}
+
+static enum reply_verdict judge_416(const struct reply *r,
+				    const struct reply_asked *asked,
+				    const struct reply_version *known,
+				    struct reply_facts *out)
+{
+	uint64_t total = REPLY_SIZE_UNKNOWN;
+
+	if (!asked->ranged)
+		return fail(out, -EIO);
+	if (r->has_content_range && !r->content_range_bad && !has_range(r))
+		total = r->range_total;
+	out->ranges = total != REPLY_SIZE_UNKNOWN;
+	if (known && compare(r, total, known) == DIFFERS)
+		return REPLY_CHANGED_ELSEWHERE;
+	if (known ? known->size == REPLY_SIZE_UNKNOWN && total <= asked->start :
+		    total == 0) {
+		out->start = out->end = out->size = total;
+		return REPLY_DATA;
+	}
+	return known ? retry(r, out, -EIO) : REPLY_NO_RANGE;
+}
+
+static enum reply_verdict judge_error(const struct reply *r,
+				      struct reply_facts *out)
+{
+	switch (r->status) {
+	case 401:
+	case 403:
+		return fail(out, -EACCES);
+	case 404:
+	case 410:
+		return fail(out, -ENOENT);
+	case 408:
+	case 504:
+		return retry(r, out, -ETIMEDOUT);
+	case 425:
+	case 429:
+		return retry(r, out, -EIO);
+	/* These are about what we are or ask, not about a bad moment. */
+	case 501:
+	case 505:
+	case 506:
+	case 508:
+	case 510:
+	case 511:
+		return fail(out, -EIO);
+	}
+	return r->status >= 500 ? retry(r, out, -EIO) : fail(out, -EIO);
+}
+
+static bool is_bound(const struct reply_asked *asked,
+		     const struct reply_version *known)
+{
+	if (!known)
+		return false;
+	return !asked->first || known->etag || known->last_modified ||
+	       known->size != REPLY_SIZE_UNKNOWN;
+}
+
+enum reply_verdict reply_judge(const struct reply *r,
+			       const struct reply_asked *asked,
+			       const struct reply_version *known,
+			       struct reply_facts *out)
+{
+	*out = (struct reply_facts){ .end = REPLY_SIZE_UNKNOWN,
+				     .size = REPLY_SIZE_UNKNOWN };
+	if (!is_bound(asked, known))
+		known = NULL;
+	switch (r->status) {
+	case 200:
+		return judge_200(r, asked, known, out);
+	case 206:
+		return judge_206(r, asked, known, out);
+	case 301:
+	case 302:
+	case 303:
+	case 307:
+	case 308:
+		return r->location ? REPLY_REDIRECT : fail(out, -EIO);
+	case 304:
+		return judge_304(r, asked, known, out);
+	case 416:
+		return judge_416(r, asked, known, out);
+	}
+	return judge_error(r, out);
+}
