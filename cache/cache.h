@@ -33,8 +33,9 @@
  *  - callers' threads: every function here returns without waiting for the
  *    network. They may touch the disk (pread, loading a record).
  *
- * LOCKS, in order: cache (the table) -> entry -> engine inbox. No lock is held
- * across a curl call, a callback or a wait. Data is written before it is
+ * LOCKS, in order: entry's save lock -> entry -> saver's queue, engine's inbox
+ * -> cache (the table and the reference counts, a leaf). No lock is held across
+ * a curl call, a callback or a wait; only the save lock across a disk flush. Data is written before it is
  * published under the entry's lock, so a reader that saw an extent may pread
  * it without the lock.
  *
@@ -106,7 +107,8 @@ int cache_peek(struct cache *c, const char *url, struct cache_info *out);
  * 0: *out filled in; from now on this file is bound to that generation.
  * -EAGAIN: they have to come from the origin: await (with min 0).
  * -ENOENT, -EACCES, -ETIMEDOUT, -EHOSTUNREACH, -EIO, -ESHUTDOWN: the answer.
- * A file bound to a generation keeps answering for that one. */
+ * A file bound to a generation keeps answering for that one. Until it is bound
+ * a file belongs to one thread at a time; afterwards any number may use it. */
 int cache_stat(struct cache_file *f, struct cache_info *out);
 
 /* Read up to len bytes at off into buf without waiting.
@@ -114,7 +116,8 @@ int cache_stat(struct cache_file *f, struct cache_info *out);
  * the end of the file. min is clamped to len and is at least 1.
  * -EAGAIN: fewer than that are here: await them, with the same off and min.
  * -ESTALE: another version has taken over and these bytes are not here.
- * Other errors as cache_stat. Needs no cache_stat before. */
+ * -EINVAL: this file has not been bound to a generation by a cache_stat.
+ * Other errors as cache_stat. */
 ssize_t cache_read(struct cache_file *f, void *buf, size_t len, uint64_t off,
 		   size_t min);
 
@@ -129,9 +132,11 @@ struct cache_waiter {
 	/* private */
 	_Atomic int state;
 	struct cache_file *file;
+	struct entry *entry;	/* it was published with; its lock rules */
 	uint64_t off;
 	size_t min;
 	int64_t deadline_ms;
+	int status;
 	struct cache_waiter *prev, *next;
 	void (*ready)(struct cache_waiter *w, int status);
 };
@@ -166,6 +171,10 @@ bool cache_cancel(struct cache_waiter *w);
  * they have and go on as a generation without a place in the store. 0 also
  * when nothing was there. */
 int cache_drop(struct cache *c, const char *url);
+
+/* The present ranges of a URL as text, "0-65535 131072-262143", inclusive as in
+ * HTTP. Caller frees. 0, -ENOENT nothing known, -errno. */
+int cache_ranges(struct cache *c, const char *url, char **text);
 
 /* Names, the same in the mount, in the cache folder and (after a '/') in the
  * endpoint: see url.h. fn gets each component below a folder name once; a file

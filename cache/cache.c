@@ -1,0 +1,690 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "entry.h"
+#include "fetch.h"
+#include "log.h"
+#include "save.h"
+
+#define TABLE_SIZE 4096
+
+struct cache {
+	const struct conf *conf;
+	struct store *store;
+	struct saver *saver;
+	struct fetch *fetch;
+	_Atomic bool stopping;
+
+	pthread_mutex_t lock;
+	struct entry *table[TABLE_SIZE];	/* the current generations */
+	struct entry *all;			/* every entry */
+};
+
+/* The table. */
+
+static struct entry **bucket_locked(struct cache *c, const char *key)
+{
+	uint64_t h = 14695981039346656037u;	/* FNV-1a */
+
+	for (; *key; key++)
+		h = (h ^ (unsigned char)*key) * 1099511628211u;
+	return &c->table[h % TABLE_SIZE];
+}
+
+static void table_insert_locked(struct cache *c, struct entry *e)
+{
+	struct entry **b = bucket_locked(c, e->url->key);
+
+	e->table_next = *b;
+	*b = e;
+	e->in_table = true;
+}
+
+static void table_remove_locked(struct cache *c, struct entry *e)
+{
+	struct entry **p;
+
+	if (!e->in_table)
+		return;
+	for (p = bucket_locked(c, e->url->key); *p != e; p = &(*p)->table_next)
+		;
+	*p = e->table_next;
+	e->in_table = false;
+}
+
+static void all_insert_locked(struct cache *c, struct entry *e)
+{
+	e->all_prev = NULL;
+	e->all_next = c->all;
+	if (c->all)
+		c->all->all_prev = e;
+	c->all = e;
+}
+
+static void all_remove_locked(struct cache *c, struct entry *e)
+{
+	if (e->all_prev)
+		e->all_prev->all_next = e->all_next;
+	else
+		c->all = e->all_next;
+	if (e->all_next)
+		e->all_next->all_prev = e->all_prev;
+}
+
+void entry_ref(struct entry *e)
+{
+	pthread_mutex_lock(&e->cache->lock);
+	e->refs++;
+	pthread_mutex_unlock(&e->cache->lock);
+}
+
+void entry_unref(struct entry *e)
+{
+	struct cache *c = e->cache;
+	bool last;
+
+	pthread_mutex_lock(&c->lock);
+	last = --e->refs == 0;
+	if (last) {
+		table_remove_locked(c, e);
+		all_remove_locked(c, e);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (last)
+		entry_destroy(e);
+}
+
+/* What the store remembers of a new entry. */
+static void entry_load_locked(struct cache *c, struct entry *e)
+{
+	struct store_record rec = { 0 };
+	char url[256];
+	int err, fd = -1;
+
+	err = store_load(c->store, e->name, e->url->key, &rec);
+	if (!err && rec.kind == STORE_FILE) {
+		fd = store_data(c->store, e->name, store_record_complete(&rec));
+		if (fd < 0)
+			err = fd;
+	}
+	if (err) {
+		store_record_fini(&rec);
+		if (err == -ENOENT)
+			return;
+		e->detached = true;
+		log_warn(LOG_STORE, "%s: its place in the cache can't be used: "
+			 "%s", url_redact(e->url->sent, url, sizeof(url)),
+			 strerror(-err));
+		return;
+	}
+	store_record_fini(&e->rec);
+	e->rec = rec;
+	e->fd = fd;
+	e->ranges = rec.ranges ? PLAN_RANGES_YES : PLAN_RANGES_NO;
+	e->state = rec.kind == STORE_FILE ? ENTRY_KNOWN : ENTRY_DIRECTORY;
+	e->complete = rec.kind == STORE_FILE && store_record_complete(&rec);
+}
+
+static struct entry *find_locked(struct cache *c, const char *key)
+{
+	struct entry *e = *bucket_locked(c, key);
+
+	while (e && strcmp(e->url->key, key) != 0)
+		e = e->table_next;
+	return e;
+}
+
+/* The current entry of a URL, with a reference. Takes u. */
+static int entry_get(struct cache *c, struct url *u, struct entry **out)
+{
+	struct entry *e;
+	char *name;
+	int err;
+
+	pthread_mutex_lock(&c->lock);
+	e = find_locked(c, u->key);
+	if (e)
+		e->refs++;
+	pthread_mutex_unlock(&c->lock);
+	if (e)
+		goto found;
+
+	err = url_name(u, &name);
+	if (err) {
+		url_free(u);
+		return err;
+	}
+	struct entry *fresh = entry_new(c, u, name);
+	if (!fresh)
+		return -ENOMEM;
+	u = NULL;
+	/* Others find it at once and wait on its lock until it is loaded. */
+	pthread_mutex_lock(&fresh->lock);
+	pthread_mutex_lock(&c->lock);
+	e = find_locked(c, fresh->url->key);
+	if (e) {
+		e->refs++;
+	} else {
+		table_insert_locked(c, fresh);
+		all_insert_locked(c, fresh);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (e) {
+		pthread_mutex_unlock(&fresh->lock);
+		entry_destroy(fresh);
+	} else {
+		entry_load_locked(c, fresh);
+		pthread_mutex_unlock(&fresh->lock);
+		e = fresh;
+	}
+found:
+	url_free(u);
+	*out = e;
+	return 0;
+}
+
+static int entry_get_text(struct cache *c, const char *text,
+			  struct entry **out)
+{
+	struct url *u;
+	int err = url_parse(text, &u);
+
+	return err ? err : entry_get(c, u, out);
+}
+
+int cache_create_data(struct cache *c, struct entry *e, int *fd)
+{
+	bool detached;
+	int new = -1;
+
+	pthread_mutex_lock(&e->save_lock);
+	pthread_mutex_lock(&e->lock);
+	detached = e->detached;
+	pthread_mutex_unlock(&e->lock);
+	if (!detached)
+		new = store_create(c->store, e->name);
+	if (new < 0) {
+		if (!detached)
+			log_warn(LOG_STORE, "%s: not kept: %s", e->name,
+				 strerror(-new));
+		new = store_scratch(c->store);
+		pthread_mutex_lock(&e->lock);
+		e->detached = true;
+		pthread_mutex_unlock(&e->lock);
+	}
+	pthread_mutex_unlock(&e->save_lock);
+	if (new < 0)
+		return new;
+	*fd = new;
+	return 0;
+}
+
+static struct entry *entry_like(struct entry *old)
+{
+	struct url *u = NULL;
+	char *name = strdup(old->name);
+
+	if (!name || url_parse(old->url->sent, &u)) {
+		free(name);
+		return NULL;
+	}
+	return entry_new(old->cache, u, name);
+}
+
+struct entry *cache_supersede(struct cache *c, struct entry *old)
+{
+	struct entry *e = entry_like(old);
+
+	if (!e)
+		return NULL;
+	pthread_mutex_lock(&old->save_lock);
+	pthread_mutex_lock(&c->lock);
+	if (old->in_table) {
+		table_remove_locked(c, old);
+		table_insert_locked(c, e);
+	} else {
+		e->detached = true;
+	}
+	all_insert_locked(c, e);
+	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&old->lock);
+	old->detached = true;
+	pthread_mutex_unlock(&old->lock);
+	pthread_mutex_unlock(&old->save_lock);
+	entry_supersede(old);
+	return e;
+}
+
+/* Life. */
+
+int cache_start(const struct conf *conf, struct cache **out)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->conf = conf;
+	pthread_mutex_init(&c->lock, NULL);
+	err = store_open(conf->cache_dir, &c->store);
+	if (!err)
+		err = saver_start(c->store, &c->saver);
+	if (!err)
+		err = fetch_start(conf, c->saver, &c->fetch);
+	if (err) {
+		saver_stop(c->saver);
+		store_close(c->store);
+		pthread_mutex_destroy(&c->lock);
+		free(c);
+		return err;
+	}
+	*out = c;
+	return 0;
+}
+
+/* References to all entries, in a malloc'd array; 0 on lack of memory too. */
+static size_t all_entries(struct cache *c, struct entry ***out)
+{
+	struct entry *e;
+	size_t n = 0;
+
+	pthread_mutex_lock(&c->lock);
+	for (e = c->all; e; e = e->all_next)
+		n++;
+	*out = n ? calloc(n, sizeof(**out)) : NULL;
+	n = 0;
+	if (*out)
+		for (e = c->all; e; e = e->all_next) {
+			e->refs++;
+			(*out)[n++] = e;
+		}
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+void cache_stop(struct cache *c)
+{
+	struct entry **all;
+	size_t i, n;
+
+	if (atomic_exchange(&c->stopping, true))
+		return;
+	fetch_stop(c->fetch);
+	n = all_entries(c, &all);
+	for (i = 0; i < n; i++) {
+		entry_settle_all(all[i], -ESHUTDOWN);
+		entry_unref(all[i]);
+	}
+	free(all);
+	saver_stop(c->saver);
+	c->saver = NULL;
+}
+
+void cache_free(struct cache *c)
+{
+	if (!c)
+		return;
+	cache_stop(c);
+	fetch_free(c->fetch);
+	store_close(c->store);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* Files. */
+
+static void file_attach(struct cache_file *f, struct entry *e)
+{
+	pthread_mutex_lock(&e->lock);
+	f->entry = e;
+	f->prev = NULL;
+	f->next = e->files;
+	if (e->files)
+		e->files->prev = f;
+	e->files = f;
+	pthread_mutex_unlock(&e->lock);
+}
+
+static void file_detach(struct cache_file *f)
+{
+	struct entry *e = f->entry;
+
+	pthread_mutex_lock(&e->lock);
+	if (f->prev)
+		f->prev->next = f->next;
+	else
+		e->files = f->next;
+	if (f->next)
+		f->next->prev = f->prev;
+	pthread_mutex_unlock(&e->lock);
+	if (!e->complete)
+		fetch_kick(e->cache->fetch, e);
+	entry_unref(e);
+}
+
+int cache_open(struct cache *c, const char *url, struct cache_file **out)
+{
+	struct cache_file *f = calloc(1, sizeof(*f));
+	struct entry *e;
+	int err;
+
+	if (!f)
+		return -ENOMEM;
+	err = entry_get_text(c, url, &e);
+	if (err) {
+		free(f);
+		return err;
+	}
+	f->opened_ms = now_ms();
+	file_attach(f, e);
+	*out = f;
+	return 0;
+}
+
+void cache_close(struct cache_file *f)
+{
+	if (!f)
+		return;
+	file_detach(f);
+	free(f);
+}
+
+/* An unbound file of a superseded entry moves to its successor. */
+static int file_follow(struct cache_file *f)
+{
+	struct entry *e;
+	int err = entry_get_text(f->entry->cache, f->entry->url->sent, &e);
+
+	if (err)
+		return err;
+	file_detach(f);
+	file_attach(f, e);
+	return 0;
+}
+
+/* 0: the facts stand; -EAGAIN: the origin has to be asked; -errno. */
+static int facts_locked(struct entry *e, struct cache_file *f)
+{
+	int err;
+
+	if (f->bound || e->state == ENTRY_DIRECTORY)
+		return 0;
+	err = entry_refusal_locked(e);
+	if (err)
+		return err;
+	if (e->state == ENTRY_KNOWN && entry_fresh_locked(e, f))
+		return 0;
+	return e->cache->stopping ? -ESHUTDOWN : -EAGAIN;
+}
+
+int cache_stat(struct cache_file *f, struct cache_info *out)
+{
+	struct entry *e;
+	int err;
+
+	for (;;) {
+		e = f->entry;
+		pthread_mutex_lock(&e->lock);
+		if (f->bound || !e->superseded)
+			break;
+		pthread_mutex_unlock(&e->lock);
+		err = file_follow(f);
+		if (err)
+			return err;
+	}
+	err = facts_locked(e, f);
+	if (!err)
+		err = entry_info_locked(e, out);
+	if (!err)
+		f->bound = true;
+	pthread_mutex_unlock(&e->lock);
+	return err;
+}
+
+/* Account for a read in the file's cursors; true when the engine should look
+ * at the entry again. */
+static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
+			     bool missed)
+{
+	int64_t now = now_ms();
+	size_t i;
+
+	for (i = 0; i < FILE_CURSORS && !missed; i++)
+		if (f->cursors[i].pos == off + len && f->cursors[i].run) {
+			/* The read that was waited for, now served. */
+			f->cursors[i].used_ms = now;
+			return false;
+		}
+	i = plan_read(f->cursors, FILE_CURSORS, off, len, missed, now);
+	if (f->cursors[i].run == len)
+		f->quiet[i] = 0;
+	if (f->cursors[i].pos <= f->quiet[i])
+		return false;
+	f->quiet[i] = UINT64_MAX;	/* once, until planned anew */
+	return true;
+}
+
+/* How many bytes, at most len, may be taken from e->fd at off. */
+static ssize_t readable(struct cache_file *f, size_t len, uint64_t off,
+			size_t min)
+{
+	struct entry *e = f->entry;
+	uint64_t size, run;
+	ssize_t n;
+	bool kick = false;
+
+	if (!f->bound)
+		return -EINVAL;
+	if (atomic_load_explicit(&e->complete, memory_order_acquire)) {
+		size = e->rec.version.size;
+		if (off >= size)
+			return 0;
+		return size - off < len ? (ssize_t)(size - off) : (ssize_t)len;
+	}
+	if (e->state == ENTRY_DIRECTORY)
+		return -EISDIR;
+	if (min < 1)
+		min = 1;
+	if (min > len)
+		min = len;
+	pthread_mutex_lock(&e->lock);
+	size = e->rec.version.size;
+	run = extent_run(&e->rec.present, off);
+	if (off >= size || len == 0) {
+		n = 0;
+	} else if (run >= min || run >= size - off) {
+		n = run < len ? (ssize_t)run : (ssize_t)len;
+		kick = file_read_locked(f, off, n, false);
+	} else if (e->superseded) {
+		n = -ESTALE;
+	} else if (e->cache->stopping) {
+		n = -ESHUTDOWN;
+	} else {
+		n = entry_refusal_locked(e);
+		if (n == 0)
+			n = -EAGAIN;
+	}
+	pthread_mutex_unlock(&e->lock);
+	if (kick)
+		fetch_kick(e->cache->fetch, e);
+	return n;
+}
+
+ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
+		      size_t min)
+{
+	ssize_t n = readable(f, len, off, min);
+
+	if (n >= 0)
+		*fd = f->entry->fd;
+	return n;
+}
+
+ssize_t cache_read(struct cache_file *f, void *buf, size_t len, uint64_t off,
+		   size_t min)
+{
+	ssize_t n = readable(f, len, off, min), got, done = 0;
+
+	while (done < n) {
+		got = pread(f->entry->fd, (char *)buf + done, n - done,
+			    (off_t)(off + done));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)	/* published bytes are there, or the disk is
+				   at fault */
+			return got < 0 ? -errno : -EIO;
+		done += got;
+	}
+	return n;
+}
+
+static bool settled_already_locked(struct entry *e, struct cache_waiter *w)
+{
+	uint64_t size = e->rec.version.size;
+
+	if (e->superseded || e->cache->stopping)
+		return true;
+	if (w->min == 0)
+		return facts_locked(e, w->file) != -EAGAIN;
+	return w->off >= size || extent_run(&e->rec.present, w->off) >=
+		(w->min < size - w->off ? w->min : size - w->off) ||
+		entry_refusal_locked(e);
+}
+
+bool cache_await(struct cache_waiter *w)
+{
+	struct entry *e = w->file->entry;
+	struct fetch *fetch = e->cache->fetch;
+
+	entry_ref(e);	/* w and its file may be gone after publishing */
+	pthread_mutex_lock(&e->lock);
+	if (settled_already_locked(e, w)) {
+		pthread_mutex_unlock(&e->lock);
+		entry_unref(e);
+		return false;
+	}
+	w->deadline_ms = now_ms() + e->cache->conf->read_timeout * INT64_C(1000);
+	if (w->min)
+		file_read_locked(w->file, w->off, w->min, true);
+	entry_park_locked(e, w);
+	pthread_mutex_unlock(&e->lock);
+	fetch_kick(fetch, e);
+	entry_unref(e);
+	return true;
+}
+
+/* What is known, without asking anybody. */
+
+int cache_peek(struct cache *c, const char *url, struct cache_info *out)
+{
+	struct entry *e;
+	int err = entry_get_text(c, url, &e);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&e->lock);
+	err = e->state == ENTRY_NEW ? -ENOENT : entry_info_locked(e, out);
+	pthread_mutex_unlock(&e->lock);
+	entry_unref(e);
+	return err;
+}
+
+int cache_ranges(struct cache *c, const char *url, char **text)
+{
+	struct entry *e;
+	FILE *out;
+	char *s = NULL;
+	size_t len, i;
+	int err = entry_get_text(c, url, &e);
+
+	if (err)
+		return err;
+	out = open_memstream(&s, &len);
+	if (!out) {
+		entry_unref(e);
+		return -ENOMEM;
+	}
+	pthread_mutex_lock(&e->lock);
+	err = e->state == ENTRY_KNOWN ? 0 : -ENOENT;
+	for (i = 0; i < e->rec.present.n; i++)
+		fprintf(out, "%s%" PRIu64 "-%" PRIu64, i ? " " : "",
+			e->rec.present.v[i].start,
+			e->rec.present.v[i].end - 1);
+	pthread_mutex_unlock(&e->lock);
+	entry_unref(e);
+	if (fclose(out) && !err)
+		err = -ENOMEM;
+	if (err)
+		free(s);
+	else
+		*text = s;
+	return err;
+}
+
+int cache_drop(struct cache *c, const char *url)
+{
+	struct entry *e;
+	int err = entry_get_text(c, url, &e);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&e->save_lock);
+	err = store_drop(c->store, e->name);
+	if (!err) {
+		pthread_mutex_lock(&c->lock);
+		table_remove_locked(c, e);
+		pthread_mutex_unlock(&c->lock);
+		pthread_mutex_lock(&e->lock);
+		e->detached = true;
+		pthread_mutex_unlock(&e->lock);
+	}
+	pthread_mutex_unlock(&e->save_lock);
+	entry_unref(e);
+	return err;
+}
+
+int cache_list(struct cache *c, const char *name,
+	       int (*fn)(void *ctx, const char *component, bool is_folder),
+	       void *ctx)
+{
+	return store_list(c->store, name, fn, ctx);
+}
+
+bool cache_is_folder(struct cache *c, const char *name)
+{
+	return store_is_folder(c->store, name);
+}
+
+int cache_url_of_name(struct cache *c, const char *name, char **url)
+{
+	struct store_record rec;
+	int err = store_load(c->store, name, NULL, &rec);
+
+	if (err)
+		return -ENOENT;
+	*url = rec.url;
+	rec.url = NULL;
+	store_record_fini(&rec);
+	return 0;
+}
+
+void cache_announce(struct cache *c, const char *key, const char *value)
+{
+	int err = store_announce(c->store, key, value);
+
+	if (err)
+		log_warn(LOG_STORE, "lock file: %s", strerror(-err));
+}
+
+int cache_statvfs(struct cache *c, struct statvfs *out)
+{
+	return store_statvfs(c->store, out);
+}

@@ -1,0 +1,428 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "entry.h"
+
+enum waiter_state { WAITER_NEW, WAITER_PUBLISHED, WAITER_SETTLED,
+		    WAITER_CANCELLED };
+
+int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct entry *entry_new(struct cache *c, struct url *url, char *name)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+
+	if (!e) {
+		url_free(url);
+		free(name);
+		return NULL;
+	}
+	e->cache = c;
+	e->url = url;
+	e->name = name;
+	e->refs = 1;
+	e->fd = -1;
+	e->unmet = -1;
+	e->rec.version.size = REPLY_SIZE_UNKNOWN;
+	pthread_mutex_init(&e->lock, NULL);
+	pthread_mutex_init(&e->save_lock, NULL);
+	return e;
+}
+
+void entry_destroy(struct entry *e)
+{
+	if (e->fd >= 0)
+		close(e->fd);
+	store_record_fini(&e->rec);
+	url_free(e->url);
+	url_free(e->target);
+	free(e->name);
+	pthread_mutex_destroy(&e->lock);
+	pthread_mutex_destroy(&e->save_lock);
+	free(e);
+}
+
+/* Settling.
+ *
+ * A waiter leaves the entry's list under the lock and its ready() runs after
+ * the lock is gone; whoever unlinked it owns it from then on. */
+
+struct settled {
+	struct cache_waiter *head, *tail;
+};
+
+static void waiter_unlink_locked(struct entry *e, struct cache_waiter *w)
+{
+	if (w->prev)
+		w->prev->next = w->next;
+	else
+		e->waiters = w->next;
+	if (w->next)
+		w->next->prev = w->prev;
+	else
+		e->last_waiter = w->prev;
+	e->n_waiters--;
+}
+
+static void waiter_settle_locked(struct entry *e, struct cache_waiter *w,
+				 int status, struct settled *out)
+{
+	waiter_unlink_locked(e, w);
+	atomic_store(&w->state, WAITER_SETTLED);
+	w->status = status;
+	w->next = NULL;
+	if (out->tail)
+		out->tail->next = w;
+	else
+		out->head = w;
+	out->tail = w;
+}
+
+static void settled_run(const struct settled *s)
+{
+	struct cache_waiter *w, *next;
+
+	for (w = s->head; w; w = next) {
+		next = w->next;
+		w->ready(w, w->status);
+	}
+}
+
+/* True when the bytes a waiter wants, as far as the file has them, are here. */
+static bool waiter_has_bytes_locked(const struct entry *e,
+				    const struct cache_waiter *w)
+{
+	uint64_t size = e->rec.version.size;
+	uint64_t end = w->off + w->min;
+
+	if (w->off >= size)
+		return true;
+	if (end > size)
+		end = size;
+	return extent_contains(&e->rec.present, w->off, end);
+}
+
+static void settle_satisfied_locked(struct entry *e, uint64_t start,
+				    uint64_t end, struct settled *out)
+{
+	struct cache_waiter *w, *next;
+
+	for (w = e->waiters; w; w = next) {
+		next = w->next;
+		if (w->min == 0 || w->off >= end || w->off + w->min <= start)
+			continue;
+		if (waiter_has_bytes_locked(e, w))
+			waiter_settle_locked(e, w, 0, out);
+	}
+}
+
+static void settle_facts_locked(struct entry *e, struct settled *out)
+{
+	struct cache_waiter *w, *next;
+
+	for (w = e->waiters; w; w = next) {
+		next = w->next;
+		if (w->min == 0)
+			waiter_settle_locked(e, w, 0, out);
+	}
+}
+
+/* What changes an entry. */
+
+static uint64_t random_generation(void)
+{
+	uint64_t g = 0;
+
+	while (g == 0)
+		if (getrandom(&g, sizeof(g), 0) != sizeof(g))
+			g = (uint64_t)now_ms() << 20 | (uint64_t)getpid();
+	return g;
+}
+
+static void complete_locked(struct entry *e)
+{
+	if (store_record_complete(&e->rec))
+		atomic_store_explicit(&e->complete, true,
+				      memory_order_release);
+}
+
+int entry_publish(struct entry *e, uint64_t start, uint64_t end)
+{
+	struct settled s = { 0 };
+	int err;
+
+	pthread_mutex_lock(&e->lock);
+	err = extent_add(&e->rec.present, start, end);
+	if (!err) {
+		e->dirty = true;
+		complete_locked(e);
+		settle_satisfied_locked(e, start, end, &s);
+	}
+	pthread_mutex_unlock(&e->lock);
+	settled_run(&s);
+	return err;
+}
+
+int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
+{
+	struct settled s = { 0 };
+	struct reply_version version = { 0 };
+	char *type = NULL, *url = NULL, *key = NULL;
+
+	if (reply_version_copy(&version, facts->version))
+		return -ENOMEM;
+	url = strdup(e->url->sent);
+	key = strdup(e->url->key);
+	if (facts->content_type)
+		type = strdup(facts->content_type);
+	if (!url || !key || (facts->content_type && !type)) {
+		reply_version_fini(&version);
+		free(url);
+		free(key);
+		free(type);
+		return -ENOMEM;
+	}
+
+	pthread_mutex_lock(&e->lock);
+	store_record_fini(&e->rec);
+	e->rec.kind = STORE_FILE;
+	e->rec.url = url;
+	e->rec.key = key;
+	e->rec.generation = random_generation();
+	e->rec.version = version;
+	e->rec.content_type = type;
+	e->rec.ranges = facts->ranges == PLAN_RANGES_YES;
+	e->rec.fresh_until = facts->fresh_until;
+	e->rec.validated = facts->now;
+	e->ranges = facts->ranges;
+	e->fd = fd;
+	e->error = 0;
+	e->checked_ms = now_ms();
+	e->state = ENTRY_KNOWN;
+	e->dirty = true;
+	complete_locked(e);
+	settle_facts_locked(e, &s);
+	settle_satisfied_locked(e, 0, UINT64_MAX, &s);
+	pthread_mutex_unlock(&e->lock);
+	settled_run(&s);
+	return 0;
+}
+
+void entry_confirm(struct entry *e, time_t fresh_until)
+{
+	struct settled s = { 0 };
+
+	pthread_mutex_lock(&e->lock);
+	e->checked_ms = now_ms();
+	e->error = 0;
+	if (fresh_until) {
+		e->rec.fresh_until = fresh_until;
+		e->rec.validated = time(NULL);
+		e->dirty = true;
+	}
+	settle_facts_locked(e, &s);
+	pthread_mutex_unlock(&e->lock);
+	settled_run(&s);
+}
+
+void entry_set_size(struct entry *e, uint64_t size)
+{
+	struct settled s = { 0 };
+
+	pthread_mutex_lock(&e->lock);
+	e->rec.version.size = size;
+	e->dirty = true;
+	complete_locked(e);
+	settle_satisfied_locked(e, 0, UINT64_MAX, &s);
+	pthread_mutex_unlock(&e->lock);
+	settled_run(&s);
+}
+
+void entry_set_directory(struct entry *e)
+{
+	struct settled s = { 0 };
+	char *url = strdup(e->url->sent), *key = strdup(e->url->key);
+
+	pthread_mutex_lock(&e->lock);
+	store_record_fini(&e->rec);
+	e->rec.kind = STORE_DIRECTORY;
+	e->rec.url = url;
+	e->rec.key = key;
+	e->rec.generation = random_generation();
+	e->rec.version.size = REPLY_SIZE_UNKNOWN;
+	e->rec.validated = time(NULL);
+	e->state = ENTRY_DIRECTORY;
+	e->dirty = url && key;
+	while (e->waiters)
+		waiter_settle_locked(e, e->waiters, 0, &s);
+	pthread_mutex_unlock(&e->lock);
+	settled_run(&s);
+}
+
+void entry_refuse(struct entry *e, int error)
+{
+	pthread_mutex_lock(&e->lock);
+	e->error = error;
+	e->error_until_ms = now_ms() + ENTRY_REFUSAL_MS;
+	pthread_mutex_unlock(&e->lock);
+	entry_settle_all(e, error);
+}
+
+void entry_settle_all(struct entry *e, int error)
+{
+	entry_expire(e, INT64_MAX, error);
+}
+
+int64_t entry_expire(struct entry *e, int64_t now, int error)
+{
+	struct settled s = { 0 };
+	int64_t next = INT64_MAX;
+
+	pthread_mutex_lock(&e->lock);
+	while (e->waiters && e->waiters->deadline_ms <= now)
+		waiter_settle_locked(e, e->waiters, error, &s);
+	if (e->waiters)
+		next = e->waiters->deadline_ms;
+	pthread_mutex_unlock(&e->lock);
+	settled_run(&s);
+	return next;
+}
+
+void entry_supersede(struct entry *e)
+{
+	struct settled s = { 0 };
+
+	pthread_mutex_lock(&e->lock);
+	e->superseded = true;
+	while (e->waiters)
+		waiter_settle_locked(e, e->waiters,
+				     e->waiters->min ? -ESTALE : 0, &s);
+	pthread_mutex_unlock(&e->lock);
+	settled_run(&s);
+}
+
+/* What looks at one. */
+
+bool entry_fresh_locked(const struct entry *e, const struct cache_file *f)
+{
+	return e->checked_ms > f->opened_ms || time(NULL) < e->rec.fresh_until;
+}
+
+int entry_refusal_locked(struct entry *e)
+{
+	if (e->error && now_ms() >= e->error_until_ms)
+		e->error = 0;
+	return e->error;
+}
+
+static int copy_string(char **dst, const char *src)
+{
+	if (!src)
+		return 0;
+	*dst = strdup(src);
+	return *dst ? 0 : -ENOMEM;
+}
+
+int entry_info_locked(const struct entry *e, struct cache_info *out)
+{
+	const struct store_record *r = &e->rec;
+	struct cache_info info = {
+		.generation = r->generation,
+		.directory = e->state == ENTRY_DIRECTORY,
+		.complete = e->complete,
+		.pinned = r->pinned,
+		.size = r->version.size,
+		.cached = r->present.total,
+		.modified = r->validated,
+	};
+	time_t modified = -1;
+
+	if (r->version.last_modified)
+		modified = fresh_parse_date(r->version.last_modified,
+					    strlen(r->version.last_modified),
+					    time(NULL));
+	if (modified >= 0)
+		info.modified = modified;
+	if (copy_string(&info.url, e->url->sent) ||
+	    copy_string(&info.etag, r->version.etag) ||
+	    copy_string(&info.last_modified, r->version.last_modified) ||
+	    copy_string(&info.content_type, r->content_type)) {
+		cache_info_fini(&info);
+		return -ENOMEM;
+	}
+	*out = info;
+	return 0;
+}
+
+void cache_info_fini(struct cache_info *info)
+{
+	free(info->url);
+	free(info->etag);
+	free(info->last_modified);
+	free(info->content_type);
+	*info = (struct cache_info){ 0 };
+}
+
+/* Waiters. */
+
+void cache_waiter_init(struct cache_waiter *w, struct cache_file *f,
+		       uint64_t off, size_t min,
+		       void (*ready)(struct cache_waiter *w, int status))
+{
+	*w = (struct cache_waiter){
+		.file = f, .off = off, .min = min, .ready = ready,
+	};
+	if (w->min > UINT64_MAX - off)
+		w->min = UINT64_MAX - off;
+	atomic_init(&w->state, WAITER_NEW);
+}
+
+bool entry_park_locked(struct entry *e, struct cache_waiter *w)
+{
+	int expected = WAITER_NEW;
+
+	w->entry = e;
+	if (!atomic_compare_exchange_strong(&w->state, &expected,
+					    WAITER_PUBLISHED))
+		return false;
+	w->next = NULL;
+	w->prev = e->last_waiter;
+	if (e->last_waiter)
+		e->last_waiter->next = w;
+	else
+		e->waiters = w;
+	e->last_waiter = w;
+	e->n_waiters++;
+	return true;
+}
+
+bool cache_cancel(struct cache_waiter *w)
+{
+	int state = WAITER_NEW;
+	bool taken = false;
+
+	if (atomic_compare_exchange_strong(&w->state, &state,
+					   WAITER_CANCELLED))
+		return true;
+	if (state != WAITER_PUBLISHED)
+		return false;
+	pthread_mutex_lock(&w->entry->lock);
+	if (atomic_load(&w->state) == WAITER_PUBLISHED) {
+		waiter_unlink_locked(w->entry, w);
+		atomic_store(&w->state, WAITER_CANCELLED);
+		taken = true;
+	}
+	pthread_mutex_unlock(&w->entry->lock);
+	return taken;
+}

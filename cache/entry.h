@@ -1,0 +1,166 @@
+/* entry: one generation of one resource. What is present, who waits, who
+ * reads, which version. cache.h draws its life.
+ *
+ * The entry itself decides nothing and fetches nothing: the engine (fetch.c)
+ * changes it, readers look at it, the saver (save.c) writes it down.
+ *
+ * Locks: cache->lock guards refs and the table; entry->lock guards what is
+ * marked (L); (E) belongs to the engine thread alone. What is marked (LE) is
+ * written by the engine thread under the lock, so that the engine may read it
+ * without. The order of locks is in cache.h.
+ */
+#ifndef SPOOL_ENTRY_H
+#define SPOOL_ENTRY_H
+
+#include <pthread.h>
+
+#include "cache.h"
+#include "plan.h"
+#include "store.h"
+#include "url.h"
+
+/* A reader's handle follows so many places at once (audio and video of one
+ * film, its head and its index). */
+#define FILE_CURSORS 4
+
+/* How long a refusal (404, 403 …) is repeated without asking again. */
+#define ENTRY_REFUSAL_MS 2000
+
+enum entry_state { ENTRY_NEW, ENTRY_KNOWN, ENTRY_DIRECTORY };
+
+struct transfer;
+
+struct entry {
+	/* immutable */
+	struct cache *cache;
+	struct url *url;
+	char *name;		/* in the store */
+
+	/* cache->lock */
+	unsigned refs;
+	struct entry *table_next, *all_prev, *all_next;
+	bool in_table;
+
+	/* Held while the store is changed under this entry's name, so that no
+	 * record of an older generation lands after a newer one has begun. */
+	pthread_mutex_t save_lock;
+
+	pthread_mutex_t lock;
+	enum entry_state state;		/* LE */
+	bool superseded;		/* LE: a newer generation has the name */
+	bool detached;			/* L: has no place in the store */
+	int error;			/* L: a refusal, repeated until … */
+	int64_t error_until_ms;		/* L */
+	struct store_record rec;	/* LE; the saver copies it */
+	enum plan_ranges ranges;	/* LE */
+	int64_t checked_ms;		/* LE: when the origin last confirmed
+					   this version, or could not be asked */
+	int fd;				/* set once, before KNOWN; -1 before */
+	_Atomic bool complete;		/* set once, after the last extent */
+	struct cache_waiter *waiters, *last_waiter;	/* L: oldest first */
+	_Atomic size_t n_waiters;	/* L; read without */
+	struct cache_file *files;	/* L */
+	bool dirty;			/* L: differs from the stored record */
+
+	/* saver's queue, its lock */
+	struct entry *save_next;
+	bool save_queued;
+
+	/* engine's inbox, its lock */
+	struct entry *kick_next;
+	bool kicked;
+
+	/* E */
+	struct entry *hot_prev, *hot_next;
+	bool hot;
+	struct transfer *transfers;
+	unsigned n_transfers;
+	struct url *target;		/* where redirects led, or NULL */
+	unsigned failures;		/* in a row */
+	int last_error;			/* of them */
+	int64_t retry_ms;		/* not before */
+	int64_t planned_ms, wake_ms;
+	bool plan_due;
+	int unmet;			/* priority that found no connection, or
+					   -1 */
+	bool resolved_again;		/* after an expired target */
+	bool no_range;			/* 416 to a probe: ask without Range */
+};
+
+struct cache_file {
+	struct entry *entry;		/* changes only while not bound */
+	bool bound;
+	int64_t opened_ms;
+	struct plan_cursor cursors[FILE_CURSORS];	/* entry->lock */
+	uint64_t quiet[FILE_CURSORS];	/* entry->lock: reads below it need not
+					   wake the engine */
+	struct cache_file *prev, *next;	/* entry->lock */
+};
+
+int64_t now_ms(void);		/* monotonic */
+
+/* A new entry with one reference, in no table. Takes url (also on failure:
+ * frees it). NULL: no memory. */
+struct entry *entry_new(struct cache *c, struct url *url, char *name);
+/* Frees an entry nobody refers to. */
+void entry_destroy(struct entry *e);
+
+void entry_ref(struct entry *e);	/* in cache.c: cache->lock */
+void entry_unref(struct entry *e);
+
+/* Publish [start, end), already written to e->fd, and settle the waiters it
+ * satisfies. Engine thread. 0 or -ENOMEM (then nothing is published). */
+int entry_publish(struct entry *e, uint64_t start, uint64_t end);
+
+/* Adopt the facts of a first accepted reply: NEW -> KNOWN. Takes fd. Engine
+ * thread; nobody else has seen the generation yet. */
+struct entry_facts {
+	const struct reply_version *version;
+	const char *content_type;
+	enum plan_ranges ranges;
+	time_t fresh_until, now;
+};
+int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd);
+
+/* The origin confirmed the version (304), or could not be asked and the stored
+ * answer may be used: facts waiters are settled. fresh_until 0: unchanged. */
+void entry_confirm(struct entry *e, time_t fresh_until);
+
+/* The length of a resource of unknown length turned out. Engine thread. */
+void entry_set_size(struct entry *e, uint64_t size);
+
+/* A folder of the origin: NEW -> DIRECTORY. */
+void entry_set_directory(struct entry *e);
+
+/* A permanent answer: every waiter gets it, and who asks within
+ * ENTRY_REFUSAL_MS, too. */
+void entry_refuse(struct entry *e, int error);
+
+/* Settle the waiters whose deadline has passed (all: every one) with error.
+ * Returns the next deadline (monotonic ms) or INT64_MAX. Engine thread. */
+int64_t entry_expire(struct entry *e, int64_t now, int error);
+void entry_settle_all(struct entry *e, int error);
+
+/* Another generation has taken over: facts waiters ask again, waiters for
+ * bytes get -ESTALE. */
+void entry_supersede(struct entry *e);
+
+/* Under entry->lock. */
+/* Publish a waiter: false when cache_cancel had it before. */
+bool entry_park_locked(struct entry *e, struct cache_waiter *w);
+bool entry_fresh_locked(const struct entry *e, const struct cache_file *f);
+int entry_refusal_locked(struct entry *e);	/* 0: none in force */
+int entry_info_locked(const struct entry *e, struct cache_info *out);
+
+/* What the engine asks of the table (cache.c).
+ *
+ * Put the file of a new entry in place: 0 or -errno, *fd is the caller's. An
+ * entry whose place in the store can't be had (full disk, a file of another
+ * format in the way) gets an unnamed file instead. */
+int cache_create_data(struct cache *c, struct entry *e, int *fd);
+/* Another generation of old's resource: a NEW entry (one reference, the
+ * caller's) that takes over the table and the store's name. Old is superseded.
+ * NULL: no memory, nothing changed. */
+struct entry *cache_supersede(struct cache *c, struct entry *old);
+
+#endif

@@ -1,0 +1,724 @@
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fetch.h"
+#include "log.h"
+#include "save.h"
+#include "transfer.h"
+
+/* How often deadlines are looked at while anybody waits. */
+#define TICK_MS 100
+/* Data that nobody waits for is on disk at the latest after this. */
+#define FLUSH_MS 200
+/* An entry whose data flows is planned anew at most so often. */
+#define REPLAN_MS 10
+#define FLIGHTS_MAX 64
+#define CURSORS_MAX 64
+#define IDLE_CONNECTIONS 64
+
+struct fetch {
+	const struct conf *conf;
+	struct saver *saver;
+	CURLM *multi;
+	pthread_t thread;
+
+	pthread_mutex_t lock;		/* the inbox */
+	struct entry *inbox;
+	bool stopping;
+
+	/* engine thread */
+	struct host *hosts;
+	struct entry *hot;		/* entries with something to do */
+	struct transfer *transfers;	/* all */
+	struct plan_wait *waits;	/* scratch */
+	size_t cap_waits;
+	int64_t tick_ms, flush_ms;
+};
+
+/* Hosts. */
+
+static struct host *host_get(struct fetch *f, const char *origin)
+{
+	struct host *h;
+
+	for (h = f->hosts; h; h = h->next)
+		if (strcmp(h->origin, origin) == 0)
+			return h;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return NULL;
+	h->origin = strdup(origin);
+	if (!h->origin) {
+		free(h);
+		return NULL;
+	}
+	h->next = f->hosts;
+	f->hosts = h;
+	return h;
+}
+
+static struct host *entry_host(struct fetch *f, struct entry *e)
+{
+	return host_get(f, (e->target ? e->target : e->url)->origin);
+}
+
+static bool has_room(struct fetch *f, struct entry *e)
+{
+	struct host *h = entry_host(f, e);
+
+	return h && h->active < f->conf->max_connections;
+}
+
+static void smooth(uint64_t *average, uint64_t sample)
+{
+	*average = *average ? (*average * 7 + sample) / 8 : sample;
+}
+
+static void host_measure(struct transfer *t, int64_t now)
+{
+	curl_off_t first = 0, sent = 0;
+
+	if (t->phase != TRANSFER_BODY || !t->body_ms)
+		return;
+	curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
+	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
+	if (first > sent)
+		smooth(&t->host->latency_us, first - sent);
+	if (now - t->body_ms >= 20 && t->body_bytes >= 64 * 1024)
+		smooth(&t->host->rate,
+		       t->body_bytes * 1000 / (uint64_t)(now - t->body_ms));
+}
+
+/* A connection is free again: let the entry that has waited for one, the most
+ * urgent first, be planned. */
+static void host_freed(struct fetch *f, struct host *h)
+{
+	struct entry *e, *best = NULL;
+
+	for (e = f->hot; e; e = e->hot_next)
+		if (e->unmet >= 0 && (!best || e->unmet <= best->unmet) &&
+		    entry_host(f, e) == h)
+			best = e;	/* the list has the newest first */
+	if (best)
+		best->plan_due = true;
+}
+
+/* Transfers. */
+
+static void transfer_link(struct fetch *f, struct transfer *t)
+{
+	t->all_next = f->transfers;
+	if (f->transfers)
+		f->transfers->all_prev = t;
+	f->transfers = t;
+	t->next = t->entry->transfers;
+	t->entry->transfers = t;
+	t->entry->n_transfers++;
+}
+
+static void entry_unlink(struct transfer *t)
+{
+	struct transfer **p = &t->entry->transfers;
+
+	while (*p != t)
+		p = &(*p)->next;
+	*p = t->next;
+	t->entry->n_transfers--;
+}
+
+static void hot_add(struct fetch *f, struct entry *e)
+{
+	if (e->hot)
+		return;
+	e->hot = true;
+	entry_ref(e);
+	e->hot_prev = NULL;
+	e->hot_next = f->hot;
+	if (f->hot)
+		f->hot->hot_prev = e;
+	f->hot = e;
+}
+
+static void hot_remove(struct fetch *f, struct entry *e)
+{
+	if (e->hot_prev)
+		e->hot_prev->hot_next = e->hot_next;
+	else
+		f->hot = e->hot_next;
+	if (e->hot_next)
+		e->hot_next->hot_prev = e->hot_prev;
+	e->hot = false;
+	entry_unref(e);
+}
+
+static void transfer_end(struct transfer *t)
+{
+	struct fetch *f = t->fetch;
+	struct host *h = t->host;
+
+	if (t->all_prev)
+		t->all_prev->all_next = t->all_next;
+	else
+		f->transfers = t->all_next;
+	if (t->all_next)
+		t->all_next->all_prev = t->all_prev;
+	entry_unlink(t);
+	t->entry->plan_due = true;
+	transfer_free(t);
+	h->active--;
+	host_freed(f, h);
+}
+
+/* End a transfer that serves nobody any more, keeping what it brought. */
+static void transfer_stop(struct transfer *t)
+{
+	curl_multi_remove_handle(t->fetch->multi, t->easy);
+	if (t->phase == TRANSFER_BODY && !t->error && transfer_flush(t) == 0)
+		fetch_changed(t->fetch, t->entry, false);
+	host_measure(t, now_ms());
+	transfer_end(t);
+}
+
+void fetch_abandon(struct entry *e, const struct transfer *keep)
+{
+	struct transfer *t;
+
+	for (t = e->transfers; t; t = t->next)
+		if (t != keep)
+			t->abandoned = true;
+}
+
+void fetch_move(struct transfer *t, struct entry *to)
+{
+	entry_unlink(t);
+	entry_unref(t->entry);
+	t->entry = to;
+	entry_ref(to);
+	t->next = to->transfers;
+	to->transfers = t;
+	to->n_transfers++;
+	hot_add(t->fetch, to);
+}
+
+void fetch_changed(struct fetch *f, struct entry *e, bool save_at_once)
+{
+	saver_queue(f->saver, e, save_at_once);
+	hot_add(f, e);
+	e->plan_due = true;
+}
+
+static bool transfer_start(struct fetch *f, struct entry *e, uint64_t start,
+			   uint64_t end, enum plan_priority priority,
+			   bool conditional)
+{
+	struct transfer *t = transfer_new(f, e, start, end, conditional);
+
+	if (!t)
+		return false;
+	t->host = host_get(f, t->target->origin);
+	t->priority = t->planned = priority;
+	if (!t->host || transfer_prepare(t, f->conf) ||
+	    curl_multi_add_handle(f->multi, t->easy)) {
+		transfer_free(t);
+		return false;
+	}
+	t->host->active++;
+	transfer_link(f, t);
+	log_debug(LOG_FETCH, "%s: %" PRIu64 "-%" PRIu64 "%s", e->name, start,
+		  end, conditional ? " validate" : "");
+	return true;
+}
+
+/* A redirect may lead to another host. */
+static void transfer_again(struct fetch *f, struct transfer *t)
+{
+	struct host *h = host_get(f, t->target->origin);
+
+	if (h && h != t->host) {
+		t->host->active--;
+		host_freed(f, t->host);
+		t->host = h;
+		h->active++;
+	}
+	if (curl_multi_add_handle(f->multi, t->easy))
+		transfer_end(t);
+}
+
+static void transfer_finished(struct fetch *f, struct transfer *t,
+			      CURLcode result)
+{
+	int64_t now = now_ms();
+
+	host_measure(t, now);
+	curl_multi_remove_handle(f->multi, t->easy);
+	if (t->abandoned || !verdict_done(t, result, f->conf, now))
+		transfer_end(t);
+	else
+		transfer_again(f, t);
+}
+
+/* Planning. */
+
+/* Make place on a full host for somebody who waits: end the transfer that is
+ * needed least, if nobody waits for it. */
+static bool preempt(struct fetch *f, struct host *h)
+{
+	struct transfer *t, *victim = NULL;
+
+	for (t = f->transfers; t; t = t->all_next)
+		if (t->host == h && t->phase == TRANSFER_BODY &&
+		    t->priority != PLAN_URGENT &&
+		    (!victim || t->priority > victim->priority))
+			victim = t;
+	if (!victim)
+		return false;
+	log_debug(LOG_PLAN, "%s: makes place", victim->entry->name);
+	transfer_stop(victim);
+	return true;
+}
+
+static void start_planned(struct fetch *f, struct entry *e,
+			  const struct plan_action *a, bool conditional)
+{
+	struct host *h = entry_host(f, e);
+
+	if (!h)
+		return;
+	if (h->active >= f->conf->max_connections &&
+	    (a->priority != PLAN_URGENT || !preempt(f, h))) {
+		if (e->unmet < 0 || (int)a->priority < e->unmet)
+			e->unmet = a->priority;
+		return;
+	}
+	if (!transfer_start(f, e, a->start, a->end, a->priority, conditional))
+		e->retry_ms = now_ms() + TICK_MS;
+}
+
+/* The cursors worth planning for: those in use, near neighbours as one. */
+static size_t snapshot_cursors_locked(struct entry *e, int64_t now,
+				      struct plan_cursor *out)
+{
+	struct cache_file *file;
+	const struct plan_cursor *c;
+	size_t i, j, n = 0;
+
+	for (file = e->files; file; file = file->next)
+		for (i = 0; i < FILE_CURSORS; i++) {
+			c = &file->cursors[i];
+			if (!c->run || now - c->used_ms > PLAN_IDLE_MS)
+				continue;
+			for (j = 0; j < n; j++)
+				if (c->pos - out[j].pos + 65536 < 131072)
+					break;
+			if (j == CURSORS_MAX)
+				continue;
+			if (j == n)
+				out[n++] = *c;
+			else if (c->run > out[j].run)
+				out[j] = *c;
+		}
+	return n;
+}
+
+static void set_quiet_locked(struct entry *e, const struct plan_input *in)
+{
+	struct cache_file *file;
+	size_t i;
+
+	for (file = e->files; file; file = file->next)
+		for (i = 0; i < FILE_CURSORS; i++)
+			if (file->cursors[i].run)
+				file->quiet[i] = plan_quiet_until(
+					in, &file->cursors[i]);
+}
+
+/* Waits for bytes, oldest first; *facts: somebody waits for facts. */
+static size_t snapshot_waits_locked(struct fetch *f, struct entry *e,
+				    bool *facts)
+{
+	const struct cache_waiter *w;
+	struct plan_wait *grown;
+	size_t n = 0;
+
+	if (e->n_waiters > f->cap_waits) {
+		grown = realloc(f->waits, 2 * e->n_waiters * sizeof(*grown));
+		if (grown) {
+			f->waits = grown;
+			f->cap_waits = 2 * e->n_waiters;
+		}
+	}
+	for (w = e->waiters; w; w = w->next) {
+		if (!w->min)
+			*facts = true;
+		else if (n < f->cap_waits)
+			f->waits[n++] = (struct plan_wait){ w->off,
+							    w->off + w->min };
+	}
+	return n;
+}
+
+static size_t snapshot_flights(struct entry *e, struct plan_flight *out,
+			       struct transfer **whose, bool *validating)
+{
+	struct transfer *t;
+	size_t n = 0;
+
+	for (t = e->transfers; t && n < FLIGHTS_MAX; t = t->next) {
+		if (t->abandoned)
+			continue;
+		if (t->conditional && t->phase != TRANSFER_BODY) {
+			*validating = true;
+			continue;
+		}
+		whose[n] = t;
+		out[n++] = (struct plan_flight){
+			.pos = t->pos, .end = t->end,
+			.stoppable = t->phase == TRANSFER_BODY,
+		};
+	}
+	return n;
+}
+
+/* A transfer that somebody waits for must not make place for others. */
+static void set_priorities(const struct plan_input *in, struct transfer **whose)
+{
+	size_t i, j;
+
+	for (i = 0; i < in->n_flights; i++) {
+		whose[i]->priority = whose[i]->planned;
+		for (j = 0; j < in->n_waits; j++)
+			if (in->waits[j].start < whose[i]->end &&
+			    in->waits[j].end > whose[i]->pos) {
+				whose[i]->priority = PLAN_URGENT;
+				break;
+			}
+	}
+}
+
+static void carry_out(struct fetch *f, struct entry *e,
+		      const struct plan_action *a, struct transfer **whose)
+{
+	switch (a->verb) {
+	case PLAN_START:
+		start_planned(f, e, a, false);
+		break;
+	case PLAN_CUT:
+		whose[a->flight]->end = a->end;
+		break;
+	case PLAN_STOP:
+		transfer_stop(whose[a->flight]);
+		break;
+	}
+}
+
+/* Ask the origin whether what we have still holds; unless it could not be
+ * reached a moment ago. */
+static void validate(struct fetch *f, struct entry *e, int64_t now)
+{
+	const struct plan_action ask = {
+		.verb = PLAN_START, .priority = PLAN_URGENT,
+		.start = 0, .end = PLAN_PROBE,
+	};
+	struct host *h = entry_host(f, e);
+
+	if (h && now < h->down_until_ms)
+		entry_confirm(e, 0);
+	else
+		start_planned(f, e, &ask, true);
+}
+
+static void plan_entry(struct fetch *f, struct entry *e, int64_t now)
+{
+	struct plan_flight flights[FLIGHTS_MAX];
+	struct transfer *whose[FLIGHTS_MAX];
+	struct plan_cursor cursors[CURSORS_MAX];
+	struct plan_action actions[PLAN_ACTIONS_MAX];
+	struct host *h = entry_host(f, e);
+	bool facts = false, validating = false;
+	size_t i, n = 0;
+	struct plan_input in = {
+		.present = &e->rec.present,
+		.flights = flights, .cursors = cursors,
+		.max_flights = f->conf->max_connections < FLIGHTS_MAX ?
+			f->conf->max_connections : FLIGHTS_MAX,
+		.fill = f->conf->fill,
+		.rate = h ? h->rate : 0, .latency_us = h ? h->latency_us : 0,
+		.now_ms = now,
+	};
+
+	e->plan_due = false;
+	e->unmet = -1;
+	e->wake_ms = INT64_MAX;
+	e->planned_ms = now;
+	if (e->state == ENTRY_DIRECTORY || e->superseded)
+		return;
+	in.n_flights = snapshot_flights(e, flights, whose, &validating);
+	pthread_mutex_lock(&e->lock);
+	in.size = e->rec.version.size;
+	in.ranges = e->state == ENTRY_KNOWN ? e->ranges :
+		e->no_range ? PLAN_RANGES_NO : PLAN_RANGES_UNKNOWN;
+	in.n_waits = snapshot_waits_locked(f, e, &facts);
+	in.waits = f->waits;
+	in.n_cursors = snapshot_cursors_locked(e, now, cursors);
+	in.probe = facts && e->state == ENTRY_NEW;
+	n = plan_next(&in, actions, &e->wake_ms);
+	set_quiet_locked(e, &in);
+	pthread_mutex_unlock(&e->lock);
+
+	set_priorities(&in, whose);
+	if (facts && e->state == ENTRY_KNOWN && !validating)
+		validate(f, e, now);
+	for (i = 0; i < n; i++)
+		if (actions[i].verb != PLAN_START || now >= e->retry_ms)
+			carry_out(f, e, &actions[i], whose);
+	if (now < e->retry_ms && e->retry_ms < e->wake_ms && n)
+		e->wake_ms = e->retry_ms;
+}
+
+static bool is_idle(const struct entry *e)
+{
+	return !e->plan_due && !e->n_transfers && e->unmet < 0 &&
+		e->wake_ms == INT64_MAX && !atomic_load(&e->n_waiters);
+}
+
+static void plan_due(struct fetch *f, int64_t now)
+{
+	struct entry *e, *next;
+
+	for (e = f->hot; e; e = next) {
+		entry_ref(e);		/* stays linked until we are past it */
+		if (e->plan_due)
+			plan_entry(f, e, now);
+		next = e->hot_next;
+		if (is_idle(e))
+			hot_remove(f, e);
+		entry_unref(e);
+	}
+}
+
+/* Time. */
+
+static void check_stalls(struct fetch *f, int64_t now)
+{
+	int64_t patience = f->conf->stall_timeout * INT64_C(1000);
+	struct transfer *t, *next;
+	curl_off_t connected;
+
+	for (t = f->transfers; t; t = next) {
+		next = t->all_next;
+		if (t->abandoned) {
+			transfer_stop(t);
+			next = f->transfers;	/* others may have gone */
+			continue;
+		}
+		/* Connecting has its own deadline. */
+		connected = 0;
+		curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T,
+				  &connected);
+		if (connected && now - t->progress_ms >= patience) {
+			transfer_finished(f, t, CURLE_OPERATION_TIMEDOUT);
+			next = f->transfers;
+		}
+	}
+}
+
+static void tick(struct fetch *f, int64_t now)
+{
+	struct entry *e, *next;
+
+	if (now < f->tick_ms)
+		return;
+	f->tick_ms = now + TICK_MS;
+	check_stalls(f, now);
+	for (e = f->hot; e; e = next) {
+		next = e->hot_next;
+		entry_expire(e, now, e->last_error ? e->last_error :
+			     -ETIMEDOUT);
+		if (now >= e->wake_ms || (e->unmet >= 0 && has_room(f, e)))
+			e->plan_due = true;
+	}
+}
+
+/* Write what has come: at once where somebody waits, else in a while. */
+static void flush(struct fetch *f, int64_t now)
+{
+	bool all = now >= f->flush_ms;
+	struct transfer *t;
+
+	if (all)
+		f->flush_ms = now + FLUSH_MS;
+	for (t = f->transfers; t; t = t->all_next) {
+		struct entry *e = t->entry;
+
+		if (t->phase != TRANSFER_BODY || t->abandoned || t->error)
+			continue;
+		if (t->buffered && (all || atomic_load(&e->n_waiters))) {
+			t->error = transfer_flush(t);
+			saver_queue(f->saver, e, false);
+		}
+		if (t->body_bytes != t->planned_bytes &&
+		    now - e->planned_ms >= REPLAN_MS) {
+			t->planned_bytes = t->body_bytes;
+			e->plan_due = true;
+		}
+	}
+}
+
+/* The thread. */
+
+static bool take_inbox(struct fetch *f)
+{
+	struct entry *e, *list;
+	bool go_on;
+
+	pthread_mutex_lock(&f->lock);
+	list = f->inbox;
+	f->inbox = NULL;
+	go_on = !f->stopping;
+	pthread_mutex_unlock(&f->lock);
+	while ((e = list)) {
+		list = e->kick_next;
+		pthread_mutex_lock(&f->lock);
+		e->kicked = false;
+		pthread_mutex_unlock(&f->lock);
+		hot_add(f, e);
+		e->plan_due = true;
+		entry_unref(e);
+	}
+	return go_on;
+}
+
+static void take_finished(struct fetch *f)
+{
+	struct transfer *t;
+	CURLMsg *msg;
+	CURLcode result;
+	int left;
+
+	while ((msg = curl_multi_info_read(f->multi, &left))) {
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		result = msg->data.result;
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE,
+				  (char **)&t);
+		transfer_finished(f, t, result);
+	}
+}
+
+static int wait_ms(const struct fetch *f)
+{
+	const struct entry *e;
+
+	for (e = f->hot; e; e = e->hot_next)
+		if (e->plan_due)
+			return 0;
+	return f->hot || f->transfers ? TICK_MS : INT32_MAX;
+}
+
+static void *fetch_main(void *arg)
+{
+	struct fetch *f = arg;
+	int64_t now;
+	int running;
+
+	while (take_inbox(f)) {
+		now = now_ms();
+		tick(f, now);
+		plan_due(f, now);
+		curl_multi_perform(f->multi, &running);
+		take_finished(f);
+		flush(f, now_ms());
+		curl_multi_poll(f->multi, NULL, 0, wait_ms(f), NULL);
+	}
+	while (f->transfers)
+		transfer_stop(f->transfers);
+	while (f->hot)
+		hot_remove(f, f->hot);
+	return NULL;
+}
+
+int fetch_start(const struct conf *conf, struct saver *saver,
+		struct fetch **out)
+{
+	struct fetch *f = calloc(1, sizeof(*f));
+	int err;
+
+	if (!f)
+		return -ENOMEM;
+	f->conf = conf;
+	f->saver = saver;
+	pthread_mutex_init(&f->lock, NULL);
+	err = curl_global_init(CURL_GLOBAL_DEFAULT) ? ENOMEM : 0;
+	if (!err) {
+		f->multi = curl_multi_init();
+		if (f->multi) {
+			curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS,
+					  (long)IDLE_CONNECTIONS);
+			err = pthread_create(&f->thread, NULL, fetch_main, f);
+		} else {
+			err = ENOMEM;
+		}
+		if (err) {
+			curl_multi_cleanup(f->multi);
+			curl_global_cleanup();
+		}
+	}
+	if (err) {
+		pthread_mutex_destroy(&f->lock);
+		free(f);
+		return -err;
+	}
+	*out = f;
+	return 0;
+}
+
+void fetch_kick(struct fetch *f, struct entry *e)
+{
+	bool wake = false;
+
+	entry_ref(e);
+	pthread_mutex_lock(&f->lock);
+	if (!e->kicked && !f->stopping) {
+		wake = !f->inbox;
+		e->kicked = true;
+		e->kick_next = f->inbox;
+		f->inbox = e;
+		e = NULL;
+	}
+	pthread_mutex_unlock(&f->lock);
+	if (e)
+		entry_unref(e);
+	if (wake)
+		curl_multi_wakeup(f->multi);
+}
+
+void fetch_stop(struct fetch *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->stopping = true;
+	pthread_mutex_unlock(&f->lock);
+	curl_multi_wakeup(f->multi);
+	pthread_join(f->thread, NULL);
+}
+
+void fetch_free(struct fetch *f)
+{
+	struct host *h;
+
+	if (!f)
+		return;
+	while ((h = f->hosts)) {
+		f->hosts = h->next;
+		free(h->origin);
+		free(h);
+	}
+	curl_multi_cleanup(f->multi);
+	curl_global_cleanup();
+	pthread_mutex_destroy(&f->lock);
+	free(f->waits);
+	free(f);
+}

@@ -1,0 +1,295 @@
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "transfer.h"
+
+struct transfer *transfer_new(struct fetch *f, struct entry *e, uint64_t start,
+			      uint64_t end, bool conditional)
+{
+	struct transfer *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->fetch = f;
+	t->conditional = conditional;
+	t->asked.first = e->state == ENTRY_NEW;
+	t->asked.ranged = end != PLAN_SIZE_UNKNOWN;
+	t->asked.start = t->asked.ranged ? start : 0;
+	t->asked.end = end;
+	t->pos = t->asked.start;
+	t->end = end;
+	reply_init(&t->reply);
+	t->easy = curl_easy_init();
+	if (!t->easy || url_parse((e->target ? e->target : e->url)->sent,
+				  &t->target)) {
+		t->entry = NULL;
+		transfer_free(t);
+		return NULL;
+	}
+	t->entry = e;
+	entry_ref(e);
+	return t;
+}
+
+void transfer_free(struct transfer *t)
+{
+	if (t->easy)
+		curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->headers);
+	reply_fini(&t->reply);
+	url_free(t->target);
+	free(t->buf);
+	if (t->entry)
+		entry_unref(t->entry);
+	free(t);
+}
+
+/* Keep bytes. */
+
+/* The buffered bytes at off that are here already: the entry's origin has no
+ * ranges and the download began anew. Returns how many, or -errno. */
+static ssize_t flush_present(struct transfer *t, const char *data, size_t len,
+			     uint64_t off)
+{
+	struct entry *e = t->entry;
+	uint64_t run = extent_run(&e->rec.present, off);
+	char have[4096];
+	size_t done, n;
+
+	if (run > len)
+		run = len;
+	for (done = 0; t->compare && done < run; done += n) {
+		n = run - done < sizeof(have) ? run - done : sizeof(have);
+		if (pread(e->fd, have, n, (off_t)(off + done)) != (ssize_t)n)
+			return -EIO;
+		if (memcmp(have, data + done, n) != 0)
+			return -ESTALE;
+	}
+	return (ssize_t)run;
+}
+
+static int write_all(int fd, const char *data, size_t len, uint64_t off)
+{
+	ssize_t n;
+
+	while (len) {
+		n = pwrite(fd, data, len, (off_t)off);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		data += n;
+		len -= n;
+		off += n;
+	}
+	return 0;
+}
+
+int transfer_flush(struct transfer *t)
+{
+	struct entry *e = t->entry;
+	uint64_t off = t->pos - t->buffered, next;
+	const char *data = t->buf;
+	size_t len = t->buffered, part;
+	ssize_t here;
+	int err = 0;
+
+	t->buffered = 0;
+	while (len && !err) {
+		here = flush_present(t, data, len, off);
+		if (here < 0)
+			return (int)here;
+		data += here;
+		off += here;
+		len -= here;
+		next = extent_next(&e->rec.present, off);
+		part = next - off < len ? next - off : len;
+		err = write_all(e->fd, data, part, off);
+		if (!err && part)
+			err = entry_publish(e, off, off + part);
+		data += part;
+		off += part;
+		len -= part;
+	}
+	return err;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	size_t len = size * n, part;
+
+	t->progress_ms = now_ms();
+	if (t->abandoned)
+		return 0;
+	if (t->phase == TRANSFER_DISCARD)
+		return len;
+	if (t->phase == TRANSFER_HEADERS) {
+		t->error = -EIO;	/* a body without a header block */
+		return 0;
+	}
+	if (!t->body_ms)
+		t->body_ms = t->progress_ms;
+	if (!t->buf && !(t->buf = malloc(TRANSFER_BUFFER))) {
+		t->error = -ENOMEM;
+		return 0;
+	}
+	t->body_bytes += len;
+	n = len;
+	while (n && t->pos < t->end) {
+		part = TRANSFER_BUFFER - t->buffered;
+		if (part > n)
+			part = n;
+		if (part > t->end - t->pos)
+			part = t->end - t->pos;
+		memcpy(t->buf + t->buffered, data, part);
+		t->buffered += part;
+		t->pos += part;
+		data += part;
+		n -= part;
+		if (t->buffered == TRANSFER_BUFFER || t->pos == t->end)
+			t->error = transfer_flush(t);
+		if (t->error)
+			return 0;
+	}
+	if (t->pos < t->end)
+		return len;
+	/* All that was wanted is here. What the origin has beyond it, because
+	 * somebody else fetches from there or because it lies about lengths,
+	 * is not taken. */
+	if (n || t->end < t->facts.end) {
+		t->done = true;
+		return 0;
+	}
+	return len;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	size_t len = size * n;
+
+	t->progress_ms = now_ms();
+	if (t->abandoned)
+		return 0;
+	if (t->phase != TRANSFER_HEADERS)
+		return len;	/* a trailer */
+	t->error = reply_line(&t->reply, data, len, time(NULL));
+	if (t->error)
+		return 0;
+	if (len > 2 || (data[0] != '\r' && data[0] != '\n'))
+		return len;
+	if (t->reply.status < 200)
+		return len;
+	return verdict_headers(t) ? 0 : len;
+}
+
+/* The request. */
+
+static int add_header(struct transfer *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int add_header(struct transfer *t, const char *fmt, ...)
+{
+	struct curl_slist *list;
+	va_list args;
+	char *line;
+	int n;
+
+	va_start(args, fmt);
+	n = vasprintf(&line, fmt, args);
+	va_end(args);
+	if (n < 0)
+		return -ENOMEM;
+	list = curl_slist_append(t->headers, line);
+	free(line);
+	if (!list)
+		return -ENOMEM;
+	t->headers = list;
+	return 0;
+}
+
+static int add_headers(struct transfer *t, const struct conf_origin *o)
+{
+	const struct reply_version *v = &t->entry->rec.version;
+	const char *cond;
+	size_t i;
+	int err = add_header(t, "Accept-Encoding: identity");
+
+	for (i = 0; o && i < o->n_headers && !err; i++)
+		err = add_header(t, "%s", o->headers[i]);
+	if (!err && t->asked.ranged)
+		err = add_header(t, "Range: bytes=%" PRIu64 "-%" PRIu64,
+				 t->asked.start, t->asked.end - 1);
+	t->asked.validating = false;
+	if (err || t->entry->state != ENTRY_KNOWN)
+		return err;
+	if (t->conditional) {
+		t->asked.validating = v->etag || v->last_modified;
+		if (v->etag)
+			return add_header(t, "If-None-Match: %s", v->etag);
+		if (v->last_modified)
+			return add_header(t, "If-Modified-Since: %s",
+					  v->last_modified);
+		return 0;
+	}
+	cond = reply_if_range(v);
+	if (cond && t->asked.ranged)
+		err = add_header(t, "If-Range: %s", cond);
+	return err;
+}
+
+int transfer_prepare(struct transfer *t, const struct conf *conf)
+{
+	/* The section of the URL that is asked, not of the one that led here:
+	 * what was configured for one origin never goes to another. */
+	const struct conf_origin *o = conf_origin(conf, t->target->key);
+	CURL *c = t->easy;
+
+	curl_slist_free_all(t->headers);
+	t->headers = NULL;
+	reply_fini(&t->reply);
+	reply_init(&t->reply);
+	t->phase = TRANSFER_HEADERS;
+	t->asked_at = time(NULL);
+	t->progress_ms = now_ms();
+	if (add_headers(t, o))
+		return -ENOMEM;
+
+	curl_easy_reset(c);
+	curl_easy_setopt(c, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(c, CURLOPT_PIPEWAIT, t->target->https ? 1L : 0L);
+	curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
+			 conf->connect_timeout * 1000L);
+	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 512L * 1024);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+	if (curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers) ||
+	    curl_easy_setopt(c, CURLOPT_URL, t->target->sent) ||
+	    curl_easy_setopt(c, CURLOPT_USERAGENT, o && o->user_agent ?
+			     o->user_agent : "spoolfs/" PACKAGE_VERSION) ||
+	    (o && o->proxy &&
+	     curl_easy_setopt(c, CURLOPT_PROXY, o->proxy)) ||
+	    (o && o->ca_file &&
+	     curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file)))
+		return -ENOMEM;
+	return 0;
+}

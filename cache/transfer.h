@@ -1,0 +1,98 @@
+/* transfer: one HTTP request of the engine, from its headers to the last byte
+ * on disk. Engine thread only.
+ *
+ * transfer.c speaks to curl and keeps the bytes; what a verdict means for the
+ * entry is decided in verdict.c, what to request next in fetch.c.
+ */
+#ifndef SPOOL_TRANSFER_H
+#define SPOOL_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "entry.h"
+
+/* Written at once, so that a pwrite is worth its call. */
+#define TRANSFER_BUFFER (128 * 1024)
+#define TRANSFER_REDIRECTS 10
+
+/* What is known of an origin's host: its cap and how it behaved. */
+struct host {
+	struct host *next;
+	char *origin;
+	unsigned active;	/* transfers */
+	uint64_t rate;		/* bytes/s of one connection, smoothed */
+	uint64_t latency_us;	/* request to first byte, smoothed */
+	int64_t down_until_ms;	/* could not be reached a moment ago */
+};
+
+enum transfer_phase {
+	TRANSFER_HEADERS,	/* the answer is not judged yet */
+	TRANSFER_BODY,		/* its bytes are the entry's */
+	TRANSFER_DISCARD,	/* its bytes are nobody's (redirect, error) */
+};
+
+struct transfer {
+	struct fetch *fetch;
+	struct entry *entry;		/* holds a reference */
+	struct host *host;
+	struct transfer *next;		/* of the same entry */
+	struct transfer *all_prev, *all_next;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct url *target;		/* what is asked now */
+	unsigned redirects;
+	enum plan_priority priority, planned;
+
+	struct reply reply;
+	struct reply_asked asked;
+	bool conditional;	/* a validation, not a flight */
+	enum transfer_phase phase;
+	enum reply_verdict verdict;	/* once phase is not HEADERS */
+	struct reply_facts facts;
+	int error;		/* why we ended it ourselves; 0 if we did not */
+	bool done;		/* ended by us, all is well */
+	bool abandoned;		/* worth nothing any more: ended soon, unread */
+
+	uint64_t pos, end;	/* next byte from the network; where to stop */
+	char *buf;		/* the last `buffered` bytes before pos */
+	size_t buffered;
+	bool compare;		/* bytes that are here already must be equal */
+
+	time_t asked_at;
+	int64_t progress_ms;	/* last sign of life */
+	int64_t body_ms;	/* first byte of the body */
+	uint64_t body_bytes, planned_bytes;
+};
+
+/* A request for [start, end) (end PLAN_SIZE_UNKNOWN: without Range) of e, not
+ * yet handed to curl. NULL: no memory. */
+struct transfer *transfer_new(struct fetch *f, struct entry *e, uint64_t start,
+			      uint64_t end, bool conditional);
+void transfer_free(struct transfer *t);
+
+/* (Re)build the request for t->target: after transfer_new, and after a
+ * redirect. 0 or -ENOMEM. */
+int transfer_prepare(struct transfer *t, const struct conf *conf);
+
+/* Write what is buffered to the entry's file and publish it. 0; -errno of the
+ * disk; -ESTALE when bytes that were here differ from the origin's. */
+int transfer_flush(struct transfer *t);
+
+/* Called by the header callback when a block is complete: decides what the
+ * body is (verdict.c). Sets phase, pos and end. 0 to go on, else to end. */
+int verdict_headers(struct transfer *t);
+
+/* Called when curl is done with t: what it means for the entry. Returns true
+ * when t goes on with another request (a redirect). */
+bool verdict_done(struct transfer *t, CURLcode result, const struct conf *conf,
+		  int64_t now);
+
+/* The other transfers of this entry, all but keep, are worth nothing any more:
+ * what they bring is not taken. In fetch.c; usable inside curl's callbacks. */
+void fetch_abandon(struct entry *e, const struct transfer *keep);
+/* Move t to another entry (a newer generation), with its reference. */
+void fetch_move(struct transfer *t, struct entry *to);
+/* The entry has changed: save it, and look at it again. */
+void fetch_changed(struct fetch *f, struct entry *e, bool save_at_once);
+
+#endif

@@ -1,0 +1,420 @@
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "transfer.h"
+
+#define BACKOFF_MIN_MS 250
+#define BACKOFF_MAX_MS 10000
+#define RETRY_AFTER_MAX 86400	/* seconds */
+/* A host that could not be reached is not asked to validate again so soon. */
+#define HOST_DOWN_MS 30000
+/* An unknown resource of a host that can't be found or refuses connections is
+ * given up after so many tries: a second or two, not a reader's deadline. */
+#define PROBE_TRIES 3
+/* Bodies that are nobody's are read to their end up to here, to keep the
+ * connection; longer ones are cut off. */
+#define DISCARD_MAX (64 * 1024)
+
+static const char *redacted(const struct entry *e, char buf[256])
+{
+	return url_redact(e->url->sent, buf, 256);
+}
+
+static time_t reply_fresh_until(const struct transfer *t)
+{
+	return fresh_until(&t->reply.fresh, t->asked_at, time(NULL));
+}
+
+/* Headers. */
+
+static int adopt(struct transfer *t)
+{
+	struct entry *e = t->entry;
+	struct reply_version version = {
+		.etag = t->reply.etag,
+		.last_modified = t->reply.last_modified,
+		.size = t->facts.size,
+	};
+	struct entry_facts facts = {
+		.version = &version,
+		.content_type = t->reply.content_type,
+		.ranges = t->facts.ranges ? PLAN_RANGES_YES : PLAN_RANGES_NO,
+		.fresh_until = reply_fresh_until(t),
+		.now = time(NULL),
+	};
+	char url[256];
+	int fd, err;
+
+	err = cache_create_data(e->cache, e, &fd);
+	if (err)
+		return err;
+	err = entry_adopt(e, &facts, fd);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	fetch_changed(t->fetch, e, true);
+	if (t->facts.size == REPLY_SIZE_UNKNOWN)
+		log_info(LOG_FETCH, "%s: length unknown", redacted(e, url));
+	else
+		log_info(LOG_FETCH, "%s: %" PRIu64 " bytes%s", redacted(e, url),
+			 t->facts.size, t->facts.ranges ? "" : ", no ranges");
+	return 0;
+}
+
+/* Remember where redirects led, for the requests to come. */
+static int remember_target(struct transfer *t)
+{
+	struct url *u;
+	int err;
+
+	if (!t->redirects)
+		return 0;
+	err = url_parse(t->target->sent, &u);
+	if (err)
+		return err;
+	url_free(t->entry->target);
+	t->entry->target = u;
+	return 0;
+}
+
+static int take_data(struct transfer *t)
+{
+	struct entry *e = t->entry;
+	const struct reply_version *v;
+	int err = remember_target(t);
+
+	if (!err && e->state == ENTRY_NEW)
+		err = adopt(t);
+	if (err) {
+		t->error = err;
+		return err;
+	}
+	if (!t->facts.ranges) {
+		pthread_mutex_lock(&e->lock);
+		e->ranges = PLAN_RANGES_NO;
+		pthread_mutex_unlock(&e->lock);
+		fetch_abandon(e, t);
+		t->end = t->facts.end;
+	} else if (t->facts.end < t->end) {
+		t->end = t->facts.end;
+	}
+	v = &e->rec.version;
+	t->compare = !v->etag && !v->last_modified;
+	t->pos = t->facts.start;
+	if (t->pos < t->end)
+		t->phase = TRANSFER_BODY;
+	return 0;
+}
+
+/* The body belongs to another version: it begins a new generation. */
+static int take_changed(struct transfer *t)
+{
+	struct entry *old = t->entry, *e;
+	char url[256];
+
+	e = cache_supersede(old->cache, old);
+	if (!e) {
+		t->error = -ENOMEM;
+		return -ENOMEM;
+	}
+	log_info(LOG_FETCH, "%s: the origin has another version",
+		 redacted(old, url));
+	fetch_abandon(old, t);
+	fetch_move(t, e);
+	entry_unref(e);
+	return take_data(t);
+}
+
+int verdict_headers(struct transfer *t)
+{
+	struct entry *e = t->entry;
+	const struct reply_version *known = NULL;
+
+	/* Nothing to validate by: what comes is taken as another version. */
+	bool blind = t->conditional && !t->asked.validating;
+
+	if (e->state == ENTRY_KNOWN && !blind)
+		known = &e->rec.version;
+	t->phase = TRANSFER_DISCARD;
+	t->verdict = reply_judge(&t->reply, &t->asked, known, &t->facts);
+	log_debug(LOG_FETCH, "%s: %d", e->name, t->reply.status);
+	switch (t->verdict) {
+	case REPLY_DATA:
+		if (blind)
+			return take_changed(t);
+		if (!t->conditional)
+			return take_data(t);
+		/* The origin does not do conditional requests, but it is the
+		 * version we have. */
+		entry_confirm(e, reply_fresh_until(t));
+		t->done = true;
+		return -ECANCELED;
+	case REPLY_CHANGED:
+		return take_changed(t);
+	default:
+		if (t->reply.content_length > DISCARD_MAX &&
+		    t->reply.status != 304)
+			return -ECANCELED;
+		return 0;
+	}
+}
+
+/* The end. */
+
+static void succeeded(struct entry *e)
+{
+	e->failures = 0;
+	e->last_error = 0;
+	e->retry_ms = 0;
+	e->resolved_again = false;
+}
+
+/* When to try again: exponential, with jitter, not before the origin says. */
+static int64_t backoff_ms(unsigned failures, int64_t retry_after)
+{
+	int64_t ms = BACKOFF_MIN_MS;
+
+	while (--failures > 0 && ms < BACKOFF_MAX_MS)
+		ms *= 2;
+	if (ms > BACKOFF_MAX_MS)
+		ms = BACKOFF_MAX_MS;
+	ms += ms * (random() % 51 - 25) / 100;
+	if (retry_after > RETRY_AFTER_MAX)
+		retry_after = RETRY_AFTER_MAX;
+	if (retry_after * 1000 > ms)
+		ms = retry_after * 1000;
+	return ms;
+}
+
+/* The stored answer stands in for an origin that can't be asked (RFC 9111,
+ * 4.2.4; RFC 5861, 4). */
+static void use_stale(struct transfer *t, int error)
+{
+	char url[256];
+
+	log_info(LOG_FETCH, "%s: not validated (%s): using what is here",
+		 redacted(t->entry, url), strerror(-error));
+	entry_confirm(t->entry, 0);
+}
+
+static void failed(struct transfer *t, int error, int64_t now)
+{
+	struct entry *e = t->entry;
+	char url[256];
+
+	if (error == -EHOSTUNREACH || error == -ETIMEDOUT)
+		t->host->down_until_ms = now + HOST_DOWN_MS;
+	if (t->conditional && e->state == ENTRY_KNOWN) {
+		use_stale(t, error);
+		return;
+	}
+	if (t->body_bytes)
+		e->failures = 0;
+	e->failures++;
+	e->last_error = error;
+	e->retry_ms = now;
+	/* A connection that brought something is worth going on at once. */
+	if (t->body_bytes < TRANSFER_BUFFER)
+		e->retry_ms += backoff_ms(e->failures, t->facts.retry_after);
+	log_line(e->failures == 1 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, LOG_FETCH,
+		 "%s: %s at %" PRIu64 ", again in %" PRId64 " ms",
+		 redacted(e, url), strerror(-error), t->pos,
+		 e->retry_ms - now);
+	if (e->state == ENTRY_NEW && error == -EHOSTUNREACH &&
+	    e->failures >= PROBE_TRIES) {
+		e->failures = 0;
+		entry_refuse(e, error);
+	}
+}
+
+static void refused(struct transfer *t, int error, int64_t now)
+{
+	struct entry *e = t->entry;
+	char url[256];
+
+	if (e->target && !e->resolved_again &&
+	    (error == -EACCES || error == -ENOENT)) {
+		/* A signed target has expired: ask the original URL. */
+		url_free(e->target);
+		e->target = NULL;
+		e->resolved_again = true;
+		return;
+	}
+	if (t->conditional && error == -EIO) {
+		use_stale(t, error);
+		return;
+	}
+	log_info(LOG_FETCH, "%s: %s (%d)", redacted(e, url), strerror(-error),
+		 t->reply.status);
+	e->retry_ms = now + ENTRY_REFUSAL_MS;
+	entry_refuse(e, error);
+}
+
+static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
+{
+	switch (result) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_CONNECT:
+		failed(t, -EHOSTUNREACH, now);
+		break;
+	case CURLE_OPERATION_TIMEDOUT:
+		failed(t, -ETIMEDOUT, now);
+		break;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_URL_MALFORMAT:
+	case CURLE_LOGIN_DENIED:
+		log_warn(LOG_FETCH, "%s: %s", t->host->origin,
+			 curl_easy_strerror(result));
+		refused(t, -EIO, now);
+		break;
+	default:
+		failed(t, -EIO, now);
+	}
+}
+
+/* The bytes turned out to be of another version, and not the new ones' first:
+ * begin anew with nothing. */
+static void restart_generation(struct transfer *t)
+{
+	struct entry *old = t->entry, *e = cache_supersede(old->cache, old);
+	char url[256];
+
+	if (!e)
+		return;
+	log_info(LOG_FETCH, "%s: the origin has another version",
+		 redacted(old, url));
+	fetch_abandon(old, t);
+	entry_unref(e);
+}
+
+static void body_done(struct transfer *t, CURLcode result, int64_t now)
+{
+	struct entry *e = t->entry;
+	char url[256];
+
+	if (t->error == -ESTALE) {
+		restart_generation(t);
+	} else if (t->error) {
+		log_error(LOG_FETCH, "%s: cache: %s", redacted(e, url),
+			  strerror(-t->error));
+		e->retry_ms = now + ENTRY_REFUSAL_MS;
+		entry_refuse(e, t->error);
+	} else if (t->done || result == CURLE_OK) {
+		if (t->end == PLAN_SIZE_UNKNOWN)
+			entry_set_size(e, t->pos);
+		else if (t->pos < t->end)
+			failed(t, -EIO, now);
+		if (t->end == PLAN_SIZE_UNKNOWN || t->pos >= t->end)
+			succeeded(e);
+	} else {
+		transport_failed(t, result, now);
+	}
+	if (e->complete)
+		log_info(LOG_FETCH, "%s: complete", redacted(e, url));
+	fetch_changed(t->fetch, e, e->complete);
+}
+
+/* True when next is where a server sends who forgot a folder's slash. */
+static bool is_own_folder(const struct url *u, const struct url *next)
+{
+	size_t n = strlen(u->key);
+
+	return !strchr(u->key, '?') && strncmp(next->key, u->key, n) == 0 &&
+		strcmp(next->key + n, "/") == 0;
+}
+
+static bool redirect(struct transfer *t, const struct conf *conf, int64_t now)
+{
+	struct entry *e = t->entry;
+	struct url *next;
+	char url[256];
+	int err;
+
+	err = ++t->redirects > TRANSFER_REDIRECTS ? -ELOOP :
+		url_resolve(t->target, t->reply.location, &next);
+	if (err) {
+		log_warn(LOG_FETCH, "%s: redirect not followed: %s",
+			 redacted(e, url), strerror(-err));
+		refused(t, -EIO, now);
+		return false;
+	}
+	if (e->state == ENTRY_NEW && is_own_folder(e->url, next)) {
+		url_free(next);
+		entry_set_directory(e);
+		fetch_changed(t->fetch, e, true);
+		return false;
+	}
+	url_free(t->target);
+	t->target = next;
+	if (transfer_prepare(t, conf) == 0)
+		return true;
+	failed(t, -ENOMEM, now);
+	return false;
+}
+
+bool verdict_done(struct transfer *t, CURLcode result, const struct conf *conf,
+		  int64_t now)
+{
+	struct entry *e = t->entry;
+
+	if (t->phase == TRANSFER_BODY) {
+		if (!t->error)
+			t->error = transfer_flush(t);
+		body_done(t, result, now);
+		return false;
+	}
+	if (t->phase == TRANSFER_HEADERS) {
+		if (t->error == -ENOMEM)
+			failed(t, t->error, now);
+		else if (t->error)	/* a header block we do not take */
+			refused(t, -EIO, now);
+		else
+			transport_failed(t, result, now);
+		return false;
+	}
+	switch (t->verdict) {
+	case REPLY_DATA:
+	case REPLY_CHANGED:
+		if (t->error)
+			body_done(t, result, now);
+		else
+			succeeded(e);
+		break;
+	case REPLY_NOT_MODIFIED:
+		entry_confirm(e, reply_fresh_until(t));
+		succeeded(e);
+		break;
+	case REPLY_REDIRECT:
+		return redirect(t, conf, now);
+	case REPLY_NO_RANGE:
+		if (e->no_range)
+			refused(t, -EIO, now);
+		e->no_range = true;
+		break;
+	case REPLY_CHANGED_ELSEWHERE:
+		restart_generation(t);
+		break;
+	case REPLY_RETRY:
+		failed(t, t->facts.error, now);
+		break;
+	case REPLY_FAIL:
+		refused(t, t->facts.error, now);
+		break;
+	}
+	fetch_changed(t->fetch, e, false);
+	return false;
+}
