@@ -8,8 +8,17 @@
  * Laws, whatever the input:
  *   - never asks for a byte that is present, in flight, or past the size;
  *   - two flights never overlap;
- *   - progress: while a cursor waits for a missing byte and a flight slot is
- *     free, that byte is in flight after the actions are carried out.
+ *   - progress: while somebody waits for a missing byte and a flight slot is
+ *     free, that byte is in flight after the actions are carried out. (When
+ *     one answer has no room for all of it, *wake_ms is now.)
+ * One exception to the first and the last: where only the whole body can be
+ * had (an origin without ranges, or one that does not say the size), it is
+ * asked for from 0, whatever is present, by one flight; and while nothing at
+ * all is known that one flight is the probe.
+ *
+ * When to ask: a waiter was published; a reader got past plan_quiet_until or
+ * its window changed; facts became known; a response began (its flight is
+ * stoppable now); a flight ended; *wake_ms has come.
  */
 #ifndef SPOOL_PLAN_H
 #define SPOOL_PLAN_H
@@ -42,10 +51,15 @@ struct plan_cursor {
 };
 
 /* Account for a read of [off, off + len) by one reader that owns cur[0..n):
- * continues the cursor it is near to (a little back, or forward by less than
- * its window), else takes over the one longest unused. missed: the bytes were
- * not here, so a sequential reader starves and its window doubles (once per
- * window read). Returns the cursor's index. n >= 1. */
+ * continues the cursor it is near to (back by no more than it has read and
+ * 1 MiB, or forward by less than PLAN_WINDOW_MIN: a longer jump is a seek),
+ * else begins anew the one longest unused, one that was read only once before
+ * one that reads in sequence. missed: the bytes were not here, so a sequential
+ * reader starves and its window doubles (once per window read). The window
+ * opens when a reader goes on in sequence past PLAN_PROBE bytes, or when its
+ * first read is at 0 and wants more than those. A read of nothing changes
+ * nothing; so does the same read made again, as after waiting for it. Returns
+ * the cursor's index. n >= 1; unused cursors are zeroed. */
 size_t plan_read(struct plan_cursor *cur, size_t n, uint64_t off, uint64_t len,
 		 bool missed, int64_t now_ms);
 
@@ -101,6 +115,7 @@ struct plan_action {
 				   Range end: whole body from 0) */
 };
 
+/* Two for a wait (a flight makes way, the request), and then some. */
 #define PLAN_ACTIONS_MAX 8
 
 /* Fills out (room for PLAN_ACTIONS_MAX), most urgent first, and says how
@@ -109,8 +124,10 @@ struct plan_action {
 size_t plan_next(const struct plan_input *in, struct plan_action *out,
 		 int64_t *wake_ms);
 
-/* How far the reader may get from cursor c before the planner must be asked
- * again: reads that stay below this offset need not wake the engine. */
+/* How far the reader at c may get before the planner must be asked again:
+ * while its pos is at or below this, and its window the same, hits need not
+ * wake the engine. Holds until the planner is next asked; a cursor that is
+ * begun anew has no such mark. */
 uint64_t plan_quiet_until(const struct plan_input *in,
 			  const struct plan_cursor *c);
 

@@ -1,0 +1,502 @@
+#include "config.h"
+
+#include "plan_view.h"
+
+/* An abort costs an HTTP/1.1 connection: not for so little. */
+#define ABORT_MIN ((uint64_t)1 << 20)
+/* A first read so near the end is after an index: take all of it. */
+#define TAIL ((uint64_t)512 << 10)
+/* Background fill holds back so long after a read at a new place. */
+#define SETTLE_MS 1000
+/* When to look again at a flight that can't be stopped yet. */
+#define POLL_MS 100
+/* The least that is worth a timer. */
+#define LATE_MS 5
+
+/* ---- actions --------------------------------------------------------------
+ */
+
+static bool room(struct plan *p, size_t n)
+{
+	if (PLAN_ACTIONS_MAX - p->n >= n)
+		return true;
+	p->cramped = true;
+	return false;
+}
+
+static void start(struct plan *p, enum plan_priority priority, uint64_t from,
+		  uint64_t to)
+{
+	p->out[p->n++] = (struct plan_action){ .verb = PLAN_START,
+					       .priority = priority,
+					       .start = from,
+					       .end = to };
+	p->running++;
+}
+
+static void cut(struct plan *p, size_t i, uint64_t end)
+{
+	if (i >= p->in->n_flights)
+		p->out[i - p->in->n_flights].end = end;
+	else
+		p->out[p->n++] = (struct plan_action){ .verb = PLAN_CUT,
+						       .flight = i,
+						       .end = end };
+}
+
+static void stop(struct plan *p, size_t i)
+{
+	p->out[p->n++] = (struct plan_action){ .verb = PLAN_STOP,
+					       .priority = PLAN_BACKGROUND,
+					       .flight = i };
+	p->running--;
+}
+
+/* ---- a place for a request ------------------------------------------------
+ */
+
+/* The background flight with most left to do, or NONE. */
+static size_t background_flight(const struct plan *p)
+{
+	size_t found = NONE;
+	uint64_t longest = 0;
+	struct extent f;
+
+	for (size_t i = 0; i < p->in->n_flights; i++) {
+		if (!view_stoppable(p, i) || !view_flight(p, i, &f) ||
+		    !view_background(p, i, &f) || view_left(p, &f) <= longest)
+			continue;
+		found = i;
+		longest = view_left(p, &f);
+	}
+	return found;
+}
+
+/* Nothing is free for one who waits: see that something will soon be. Readers
+ * that each have a flight take turns; a turn is long enough that the aborted
+ * connection does not matter. */
+static void shorten_longest(struct plan *p)
+{
+	uint64_t turn = most(PLAN_WINDOW_MIN, 2 * p->near), longest = 2 * turn;
+	size_t found = NONE;
+	struct extent f;
+
+	for (size_t i = 0; i < p->in->n_flights; i++) {
+		if (!view_flight(p, i, &f) || view_left(p, &f) <= turn)
+			return;
+		if (!view_stoppable(p, i) || view_left(p, &f) <= longest)
+			continue;
+		found = i;
+		longest = view_left(p, &f);
+	}
+	if (found != NONE && view_flight(p, found, &f))
+		cut(p, found, f.start + turn);
+}
+
+/* Make sure of a place, and of room for n actions beside what that takes. */
+static bool make_place(struct plan *p, size_t n)
+{
+	size_t victim;
+
+	if (p->running < p->in->max_flights)
+		return room(p, n);
+	if (!room(p, n + 1))
+		return false;
+	victim = background_flight(p);
+	if (victim == NONE)
+		return false;
+	stop(p, victim);
+	return true;
+}
+
+/* ---- urgent ---------------------------------------------------------------
+ */
+
+/* See what is waited for, without deciding anything yet. */
+static void look_at_waits(struct plan *p)
+{
+	const struct plan_wait *w = p->in->waits;
+	struct extent f;
+	uint64_t off;
+
+	for (size_t k = 0; k < p->in->n_waits; k++) {
+		size_t i;
+
+		if (k && w[k].start == w[k - 1].start &&
+		    w[k].end == w[k - 1].end)
+			continue;
+		if (!view_missing(p, &w[k], &off))
+			continue;
+		p->waiting = true;
+		i = view_over(p, off, &f);
+		if (i < 64)
+			p->served |= (uint64_t)1 << i;
+		if (i == NONE || off - f.start > p->near)
+			p->unserved = true;
+	}
+}
+
+/* How far a request should reach that is made for w, whose first missing byte
+ * is at off: to the horizon of the reader who is there. A reader's first read
+ * at a new place gets little more than it asked for, for it may be the only
+ * one. */
+static uint64_t reach(const struct plan *p, const struct plan_wait *w,
+		      uint64_t off)
+{
+	uint64_t end = most(w->end, plus(w->start, PLAN_PROBE));
+
+	for (size_t i = 0; i < p->in->n_cursors; i++) {
+		const struct plan_cursor *c = &p->in->cursors[i];
+		uint64_t back = least(c->run, PLAN_STEP_BACK);
+
+		if (!view_idle(p, c) && c->window && off < view_horizon(p, c) &&
+		    off >= minus(c->pos, back))
+			end = most(end, view_horizon(p, c));
+	}
+	if (p->limit - off <= TAIL)
+		end = p->limit;
+	return least(end, plus(off, PLAN_WINDOW_MAX));
+}
+
+/* Let a request [want) serve the waits around it, too. */
+static void gather(const struct plan *p, struct extent *want)
+{
+	const struct plan_wait *w = p->in->waits;
+	struct extent gap;
+	uint64_t off;
+
+	for (size_t k = 0; k < p->in->n_waits; k++) {
+		if (w[k].start > plus(want->end, PLAN_NEAR_MIN) ||
+		    w[k].end < minus(want->start, PLAN_NEAR_MIN) ||
+		    !view_missing(p, &w[k], &off))
+			continue;
+		if (off >= want->start && off <= plus(want->end, PLAN_NEAR_MIN))
+			want->end = most(want->end, reach(p, &w[k], off));
+		else if (off < want->start && want->start - off <= PLAN_NEAR_MIN &&
+			 view_gap(p, off, want->start, &gap) &&
+			 gap.start == off && gap.end == want->start)
+			want->start = off;
+	}
+}
+
+static void start_urgent(struct plan *p, const struct plan_wait *w,
+			 uint64_t off)
+{
+	struct extent want = { off, reach(p, w, off) }, gap;
+
+	gather(p, &want);
+	if (!view_gap(p, want.start, p->limit, &gap))
+		return;
+	want.end = least(want.end, plus(want.start, PLAN_WINDOW_MAX));
+	want.end = least(want.end, gap.end);
+	/* A remainder that is not worth a request of its own comes along. */
+	if (gap.end - want.end < PLAN_PROBE)
+		want.end = gap.end;
+	start(p, PLAN_URGENT, gap.start, want.end);
+	p->displaced = true;
+}
+
+static void serve_waits(struct plan *p)
+{
+	for (size_t k = 0; k < p->in->n_waits; k++) {
+		const struct plan_wait *w = &p->in->waits[k];
+		struct extent f;
+		uint64_t off;
+		size_t i;
+
+		if (!view_missing(p, w, &off))
+			continue;
+		i = view_over(p, off, &f);
+		if (i != NONE && off - f.start <= p->near)
+			continue;
+		if (i < p->in->n_flights && !view_stoppable(p, i)) {
+			view_wake(p, later(p->in->now_ms, POLL_MS));
+			continue;
+		}
+		if (!make_place(p, 2)) {
+			if (room(p, 1))
+				shorten_longest(p);
+			return;
+		}
+		i = view_over(p, off, &f);
+		if (i != NONE)
+			cut(p, i, off);
+		start_urgent(p, w, off);
+	}
+}
+
+/* ---- read-ahead and fill --------------------------------------------------
+ */
+
+/* Is gap, of which the window shows [start, end), worth a request yet? Half a
+ * window, or the last there is of it. */
+static bool worth(const struct plan_cursor *c, const struct extent *gap,
+		  uint64_t end)
+{
+	return end == gap->end || end - gap->start >= c->window / 2;
+}
+
+static void read_ahead(struct plan *p)
+{
+	/* With the last free place a jump can be answered at once. */
+	unsigned spare = p->in->max_flights > 2;
+
+	for (size_t i = 0; i < p->in->n_cursors; i++) {
+		const struct plan_cursor *c = &p->in->cursors[i];
+		struct extent gap;
+		uint64_t end;
+
+		if (!c->window || view_idle(p, c))
+			continue;
+		end = view_horizon(p, c);
+		if (!view_gap(p, c->pos, end, &gap) ||
+		    view_backlog(p, c->pos, end) > least(p->lead, c->window / 2))
+			continue;
+		if (!view_gap(p, gap.start, p->limit, &gap) ||
+		    !worth(c, &gap, least(end, gap.end)))
+			continue;
+		if (p->running + spare >= p->in->max_flights &&
+		    background_flight(p) == NONE)
+			return;
+		if (!make_place(p, 1))
+			return;
+		start(p, PLAN_AHEAD, gap.start, least(end, gap.end));
+	}
+}
+
+/* Does anybody's reading allow the rest of the file to be fetched? */
+static bool fill_allowed(const struct plan *p)
+{
+	for (size_t i = 0; i < p->in->n_cursors; i++) {
+		const struct plan_cursor *c = &p->in->cursors[i];
+
+		if (p->in->fill == PLAN_FILL_NONE || view_idle(p, c))
+			continue;
+		if (p->in->fill == PLAN_FILL_ALL || c->run >= PLAN_SEQUENTIAL)
+			return true;
+	}
+	return false;
+}
+
+/* The reader after whom to go on: the latest in sequence. NULL while somebody
+ * looks around, for he would only be in competition with the fill. */
+static const struct plan_cursor *fill_after(struct plan *p)
+{
+	const struct plan_cursor *found = NULL;
+
+	for (size_t i = 0; i < p->in->n_cursors; i++) {
+		const struct plan_cursor *c = &p->in->cursors[i];
+
+		if (view_idle(p, c))
+			continue;
+		if (!c->window && p->in->fill != PLAN_FILL_ALL &&
+		    later(c->used_ms, SETTLE_MS) > p->in->now_ms) {
+			view_wake(p, later(c->used_ms, SETTLE_MS));
+			return NULL;
+		}
+		if (!found || (!c->window == !found->window ?
+			       c->used_ms > found->used_ms : c->window))
+			found = c;
+	}
+	return found;
+}
+
+static void fill(struct plan *p)
+{
+	const struct plan_cursor *c;
+	struct extent gap;
+
+	if (p->waiting || view_backlog(p, 0, p->limit) > p->lead ||
+	    p->running >= p->in->max_flights || p->running > 1)
+		return;
+	c = fill_after(p);
+	if (!c || (!view_gap(p, c->pos, p->limit, &gap) &&
+		   !view_gap(p, 0, p->limit, &gap)))
+		return;
+	if (room(p, 1))
+		start(p, PLAN_BACKGROUND, gap.start,
+		      least(gap.end, plus(gap.start, PLAN_FILL_CHUNK)));
+}
+
+/* Flights that serve nobody any more, or must give way. */
+static void stop_idle(struct plan *p, bool filling)
+{
+	uint64_t little = most(ABORT_MIN, p->near);
+	struct extent f;
+
+	for (size_t i = 0; i < p->in->n_flights; i++) {
+		if (!view_flight(p, i, &f) || view_left(p, &f) <= little ||
+		    !view_background(p, i, &f))
+			continue;
+		if (filling && !p->displaced)
+			continue;
+		if (!filling && view_in_window(p, &f, PLAN_WINDOW_MIN))
+			continue;
+		if (!view_stoppable(p, i))
+			view_wake(p, later(p->in->now_ms, POLL_MS));
+		else if (room(p, 1))
+			stop(p, i);
+	}
+}
+
+/* ---- the whole ------------------------------------------------------------
+ */
+
+/* Nothing is known yet: one small request, whose answer tells what the
+ * resource is. */
+static void plan_probe(struct plan *p)
+{
+	struct extent gap;
+	uint64_t end, off;
+
+	if (p->in->n_flights || !(p->in->probe || p->waiting) ||
+	    !view_gap(p, 0, p->limit, &gap))
+		return;
+	end = plus(gap.start, PLAN_PROBE);
+	for (size_t k = 0; k < p->in->n_waits; k++)
+		if (view_missing(p, &p->in->waits[k], &off) && off <= end)
+			end = most(end, reach(p, &p->in->waits[k], off));
+	end = least(end, plus(gap.start, PLAN_WINDOW_MAX));
+	start(p, PLAN_URGENT, gap.start, least(end, gap.end));
+}
+
+/* The origin gives all or nothing; or where all ends is not known. */
+static bool whole(const struct plan_input *in)
+{
+	return in->ranges == PLAN_RANGES_NO || in->size == PLAN_SIZE_UNKNOWN;
+}
+
+static bool whole_wanted(const struct plan *p)
+{
+	struct extent hole;
+
+	if (p->waiting || p->in->probe)
+		return true;
+	if (!extent_hole(p->in->present, 0, p->limit, &hole))
+		return false;
+	for (size_t i = 0; i < p->in->n_cursors; i++) {
+		const struct plan_cursor *c = &p->in->cursors[i];
+
+		if (!view_idle(p, c) && c->window &&
+		    !extent_contains(p->in->present, c->pos, view_horizon(p, c)))
+			return true;
+	}
+	return fill_allowed(p);
+}
+
+/* One request for the whole body, kept while somebody reads. */
+static void plan_whole(struct plan *p)
+{
+	const struct plan_flight *f = p->in->flights;
+	bool used = p->waiting || p->in->probe;
+
+	if (!p->in->n_flights) {
+		if (whole_wanted(p))
+			start(p, p->waiting || p->in->probe ? PLAN_URGENT
+							    : PLAN_AHEAD,
+			      0, PLAN_SIZE_UNKNOWN);
+		return;
+	}
+	for (size_t i = 0; i < p->in->n_cursors; i++)
+		used |= !view_idle(p, &p->in->cursors[i]);
+	for (size_t i = 0; i < p->in->n_flights && !used; i++) {
+		struct extent e = { f[i].pos, f[i].end };
+
+		if (f[i].stoppable && view_left(p, &e) > ABORT_MIN && room(p, 1))
+			stop(p, i);
+	}
+}
+
+static void plan_ranges(struct plan *p)
+{
+	bool filling = fill_allowed(p);
+
+	if (p->unserved)
+		serve_waits(p);
+	stop_idle(p, filling);
+	read_ahead(p);
+	if (filling)
+		fill(p);
+}
+
+/* How long so many bytes will take; at least what a timer is good for. */
+static uint64_t millis(const struct plan *p, uint64_t bytes)
+{
+	return LATE_MS + least(bytes / p->rate, INT32_MAX) * 1000 +
+	       bytes % p->rate * 1000 / p->rate;
+}
+
+/* When time alone changes the answer: a reader becomes idle, a flight comes
+ * to where the next one is due. */
+static void set_alarm(struct plan *p)
+{
+	struct extent f;
+
+	for (size_t i = 0; i < p->in->n_cursors; i++)
+		if (!view_idle(p, &p->in->cursors[i]) && view_flights(p))
+			view_wake(p, later(p->in->cursors[i].used_ms,
+					 PLAN_IDLE_MS));
+	for (size_t i = 0; i < view_flights(p) && p->in->n_cursors; i++)
+		if (view_flight(p, i, &f) && view_left(p, &f) > p->lead)
+			view_wake(p, later(p->in->now_ms,
+					   millis(p, view_left(p, &f) -
+						  p->lead)));
+	if (p->cramped)
+		p->wake = p->in->now_ms;
+}
+
+size_t plan_next(const struct plan_input *in, struct plan_action *out,
+		 int64_t *wake_ms)
+{
+	struct plan p;
+
+	view_init(&p, in, out);
+	look_at_waits(&p);
+	if (in->ranges == PLAN_RANGES_UNKNOWN &&
+	    (in->probe || in->size == PLAN_SIZE_UNKNOWN))
+		plan_probe(&p);
+	else if (whole(in))
+		plan_whole(&p);
+	else
+		plan_ranges(&p);
+	set_alarm(&p);
+	*wake_ms = p.wake;
+	return p.n;
+}
+
+/* Where c's progress makes its next piece due, if nothing else changes. */
+static uint64_t due_at(const struct plan *p, const struct plan_cursor *c)
+{
+	struct extent gap;
+	uint64_t at;
+
+	if (!view_gap(p, c->pos, p->limit, &gap))
+		return UINT64_MAX;
+	if (!c->window)
+		return c->pos;
+	if (whole(p->in))
+		return minus(gap.start, c->window);
+	at = least(minus(gap.end, c->window),
+		   minus(gap.start, c->window - c->window / 2));
+	/* Due already: held back by flights, whose progress will tell. */
+	return at > c->pos ? at - 1 : gap.start;
+}
+
+uint64_t plan_quiet_until(const struct plan_input *in,
+			  const struct plan_cursor *c)
+{
+	struct extent gap;
+	uint64_t until;
+	struct plan p;
+
+	view_init(&p, in, NULL);
+	if (!extent_hole(in->present, 0, p.limit, &gap))
+		return UINT64_MAX;
+	if (view_idle(&p, c))
+		return 0;
+	until = due_at(&p, c);
+	if (in->fill == PLAN_FILL_PLAYING && c->run < PLAN_SEQUENTIAL)
+		until = least(until, plus(c->pos,
+					  PLAN_SEQUENTIAL - 1 - c->run));
+	return until;
+}

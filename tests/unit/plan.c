@@ -1,0 +1,412 @@
+/* plan: a table for each rule, the laws over random snapshots, and whole
+ * readings in virtual time (sim.h). */
+#include "config.h"
+
+#include "sim.h"
+#include "tests/tap.h"
+
+#include <stdlib.h>
+
+#define GIB (1024 * MIB)
+#define UNKNOWN PLAN_SIZE_UNKNOWN
+#define NOW 1000000
+
+/* ---- cursors --------------------------------------------------------------
+ */
+
+static void test_read(void)
+{
+	struct plan_cursor c[2] = { { 0 } };
+	size_t i, j;
+
+	i = plan_read(c, 2, 5 * MIB, 64 * KIB, true, NOW);
+	is_uint(c[i].pos, 5 * MIB + 64 * KIB, "a first read sets the place");
+	is_uint(c[i].run, 64 * KIB, "… begins the run");
+	is_uint(c[i].window, 0, "… and opens no window");
+	is_uint(plan_read(c, 2, 5 * MIB, 64 * KIB, false, NOW), i,
+		"the same read again is the same reader");
+	is_uint(c[i].run, 64 * KIB, "… and counts once");
+	plan_read(c, 2, 5 * MIB + 64 * KIB, 64 * KIB, true, NOW);
+	is_uint(c[i].window, PLAN_WINDOW_MIN, "a second read opens it");
+	j = plan_read(c, 2, 50 * MIB, 64 * KIB, true, NOW + 1);
+	ok(i != j, "a jump is another cursor");
+	is_uint(c[j].window, 0, "… which begins anew");
+	is_uint(plan_read(c, 2, 5 * MIB + 128 * KIB, 64 * KIB, false, NOW + 2),
+		i, "the first one is not forgotten");
+	is_uint(plan_read(c, 2, 5 * MIB + 256 * KIB, 64 * KIB, false, NOW + 3),
+		i, "a short skip is the same reader");
+	is_uint(c[i].run, 256 * KIB, "… but what was skipped was not read");
+	is_uint(plan_read(c, 2, 5 * MIB + 192 * KIB, 64 * KIB, false, NOW + 3),
+		i, "so is a late neighbour");
+	is_uint(c[i].pos, 5 * MIB + 320 * KIB, "… which moves nothing back");
+	is_uint(plan_read(c, 2, 90 * MIB, 64 * KIB, true, NOW + 4), j,
+		"a third place takes over the one that was read once");
+	i = plan_read(c, 2, 5 * MIB + 320 * KIB, 0, true, NOW + 5);
+	is_uint(c[i].pos, 5 * MIB + 320 * KIB, "an empty read is none");
+}
+
+static void test_window(void)
+{
+	struct plan_cursor c = { 0 };
+	uint64_t off = 0, step = 128 * KIB, grown = 0, last = 0;
+	bool early = false;
+
+	plan_read(&c, 1, 0, step, true, NOW);
+	is_uint(c.window, PLAN_WINDOW_MIN,
+		"a first read at the head, past the probe, opens the window");
+	for (off = step; off < 8 * MIB; off += step)
+		plan_read(&c, 1, off, step, false, NOW);
+	is_uint(c.window, PLAN_WINDOW_MIN, "reading what is here: no growth");
+	last = c.doubled_at;
+	for (; off < 300 * MIB; off += step) {
+		uint64_t before = c.window;
+
+		plan_read(&c, 1, off, step, true, NOW);
+		if (c.window == before)
+			continue;
+		grown++;
+		early |= c.window != 2 * before && c.window != PLAN_WINDOW_MAX;
+		early |= c.pos - last < before;
+		last = c.pos;
+	}
+	is_uint(c.window, PLAN_WINDOW_MAX, "starving grows it to its limit");
+	ok(!early && grown == 6, "… in doublings, one a window read");
+	plan_read(&c, 1, GIB, step, true, NOW);
+	is_uint(c.window, 0, "a jump closes it");
+	is_uint(c.run, step, "… and begins a new run");
+}
+
+static void test_edges(void)
+{
+	struct plan_cursor c[3] = { { 0 } };
+
+	plan_read(c, 3, UINT64_MAX - 5, UINT64_MAX, true, INT64_MAX);
+	is_uint(c[0].pos, UINT64_MAX, "a read at the end of all offsets");
+	plan_read(c, 3, UINT64_MAX, UINT64_MAX, true, INT64_MAX);
+	plan_read(c, 3, 0, UINT64_MAX, true, INT64_MIN);
+	ok(c[1].pos == UINT64_MAX || c[0].pos == UINT64_MAX,
+	   "no overflow from there");
+}
+
+/* ---- one snapshot, one answer ---------------------------------------------
+ */
+
+#define WINDOW(p, r, w) { .pos = (p), .run = (r), .window = (w), .used_ms = NOW }
+
+static const struct rule {
+	const char *what;
+	uint64_t size;
+	enum plan_ranges ranges;
+	bool probe;
+	enum plan_fill fill;
+	unsigned max;		/* 0: 6 */
+	struct extent present[4];
+	struct plan_flight flights[4];
+	struct plan_wait waits[4];
+	struct plan_cursor cursors[3];
+	uint64_t rate, latency_us;
+	struct plan_action want[4];	/* compared: verb, flight, start, end */
+	int n_want;
+} rules[] = {
+	/* probe */
+	{ "facts wanted: probe", UNKNOWN, PLAN_RANGES_UNKNOWN, true,
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 0, PLAN_PROBE } },
+	  .n_want = 1 },
+	{ "nothing wanted: nothing", UNKNOWN, PLAN_RANGES_UNKNOWN, false,
+	  .n_want = 0 },
+	{ "one probe is enough", UNKNOWN, PLAN_RANGES_UNKNOWN, true,
+	  .flights = { { 0, PLAN_PROBE, false } }, .n_want = 0 },
+	{ "a probe reaches as far as the reader at the head", UNKNOWN,
+	  PLAN_RANGES_UNKNOWN, true, .waits = { { 0, 128 * KIB } },
+	  .cursors = { WINDOW(128 * KIB, 128 * KIB, PLAN_WINDOW_MIN) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 0,
+		      128 * KIB + PLAN_WINDOW_MIN } }, .n_want = 1 },
+	{ "facts first, wherever one reads", UNKNOWN, PLAN_RANGES_UNKNOWN, true,
+	  .waits = { { GIB, GIB + 4096 } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 0, PLAN_PROBE } },
+	  .n_want = 1 },
+
+	/* urgent */
+	{ "a first read gets a little more", GIB, PLAN_RANGES_YES,
+	  .waits = { { 100 * MIB, 100 * MIB + 4096 } },
+	  .cursors = { WINDOW(100 * MIB + 4096, 4096, 0) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB,
+		      100 * MIB + PLAN_PROBE } }, .n_want = 1 },
+	{ "a larger one what it needs", GIB, PLAN_RANGES_YES,
+	  .waits = { { 100 * MIB, 101 * MIB } },
+	  .cursors = { WINDOW(101 * MIB, MIB, 0) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB, 101 * MIB } },
+	  .n_want = 1 },
+	{ "a reader in sequence the window", GIB, PLAN_RANGES_YES,
+	  .waits = { { 100 * MIB, 100 * MIB + 4096 } },
+	  .cursors = { WINDOW(100 * MIB + 4096, MIB, 2 * MIB) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB,
+		      102 * MIB + 4096 } }, .n_want = 1 },
+	{ "only what is missing", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 100 * MIB + 512 } ,
+		       { 100 * MIB + 8192, GIB } },
+	  .waits = { { 100 * MIB, 101 * MIB } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB + 512,
+		      100 * MIB + 8192 } }, .n_want = 1 },
+	{ "up to the next flight", GIB, PLAN_RANGES_YES,
+	  .flights = { { 50 * MIB, 51 * MIB, true } },
+	  .waits = { { 49 * MIB, 49 * MIB + 1 }, { 50 * MIB, 50 * MIB + 1 } },
+	  .cursors = { WINDOW(49 * MIB + 1, MIB, 8 * MIB) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 49 * MIB, 50 * MIB } },
+	  .n_want = 1 },
+	{ "near the end: to the end", GIB, PLAN_RANGES_YES,
+	  .waits = { { GIB - 300 * KIB, GIB - 299 * KIB } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, GIB - 300 * KIB, GIB } },
+	  .n_want = 1 },
+	{ "what comes soon is not asked for", GIB, PLAN_RANGES_YES,
+	  .flights = { { 10 * MIB, 20 * MIB, true } },
+	  .waits = { { 10 * MIB + 200 * KIB, 11 * MIB } }, .n_want = 0 },
+	{ "soon is measured: 1.5 round trips", GIB, PLAN_RANGES_YES,
+	  .flights = { { 10 * MIB, 40 * MIB, true } },
+	  .waits = { { 12 * MIB, 13 * MIB } },
+	  .rate = 20 * MIB, .latency_us = 100000, .n_want = 0 },
+	{ "… and 4 MiB are too far then", GIB, PLAN_RANGES_YES,
+	  .flights = { { 10 * MIB, 14 * MIB + 100 * KIB, true } },
+	  .waits = { { 14 * MIB, 14 * MIB + 50 * KIB } },
+	  .rate = 20 * MIB, .latency_us = 100000,
+	  .want = { { PLAN_CUT, 0, 0, 0, 14 * MIB },
+		    { PLAN_START, PLAN_URGENT, 0, 14 * MIB,
+		      14 * MIB + 64 * KIB } }, .n_want = 2 },
+	{ "a far wait inside a flight splits it", GIB, PLAN_RANGES_YES,
+	  .flights = { { 10 * MIB, 60 * MIB, true } },
+	  .waits = { { 50 * MIB, 50 * MIB + 64 * KIB } },
+	  .cursors = { WINDOW(10 * MIB, 10 * MIB, 64 * MIB) },
+	  .want = { { PLAN_CUT, 0, 0, 0, 50 * MIB },
+		    { PLAN_START, PLAN_URGENT, 0, 50 * MIB, 74 * MIB } },
+	  .n_want = 2 },
+	{ "not before its headers are in", GIB, PLAN_RANGES_YES,
+	  .flights = { { 10 * MIB, 60 * MIB, false } },
+	  .waits = { { 50 * MIB, 50 * MIB + 64 * KIB } }, .n_want = 0 },
+	{ "waits side by side share a request", GIB, PLAN_RANGES_YES,
+	  .waits = { { 100 * MIB + 128 * KIB, 100 * MIB + 256 * KIB },
+		     { 100 * MIB, 100 * MIB + 128 * KIB },
+		     { 100 * MIB + 256 * KIB, 100 * MIB + 384 * KIB } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB,
+		      100 * MIB + 384 * KIB } }, .n_want = 1 },
+	{ "waits far apart don't", GIB, PLAN_RANGES_YES,
+	  .waits = { { 200 * MIB, 200 * MIB + 1 },
+		     { 100 * MIB, 100 * MIB + 1 } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 200 * MIB,
+		      200 * MIB + PLAN_PROBE },
+		    { PLAN_START, PLAN_URGENT, 0, 100 * MIB,
+		      100 * MIB + PLAN_PROBE } }, .n_want = 2 },
+	{ "a wait past the size is nothing", MIB, PLAN_RANGES_YES,
+	  .waits = { { MIB, 2 * MIB }, { UINT64_MAX - 1, UINT64_MAX } },
+	  .n_want = 0 },
+	{ "an empty file is nothing", 0, PLAN_RANGES_YES,
+	  .waits = { { 0, MIB } }, .cursors = { WINDOW(MIB, MIB, MIB) },
+	  .fill = PLAN_FILL_ALL, .n_want = 0 },
+
+	/* read-ahead */
+	{ "half a window consumed: the next piece", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 12 * MIB } }, .fill = PLAN_FILL_NONE,
+	  .cursors = { WINDOW(10 * MIB, 10 * MIB, 4 * MIB) },
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 12 * MIB, 14 * MIB } },
+	  .n_want = 1 },
+	{ "less than half: not yet", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 12 * MIB } }, .fill = PLAN_FILL_NONE,
+	  .cursors = { WINDOW(10 * MIB - 1, 10 * MIB, 4 * MIB) }, .n_want = 0 },
+	{ "unless it closes a hole", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 12 * MIB }, { 13 * MIB, 20 * MIB } },
+	  .cursors = { WINDOW(9 * MIB, 3 * MIB, 4 * MIB) },
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 12 * MIB, 13 * MIB } },
+	  .n_want = 1 },
+	{ "a flight with much left is enough", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 10 * MIB } }, .fill = PLAN_FILL_NONE,
+	  .flights = { { 10 * MIB, 14 * MIB, true } },
+	  .cursors = { WINDOW(10 * MIB, 10 * MIB, 8 * MIB) },
+	  .rate = 4 * MIB, .latency_us = 50000, .n_want = 0 },
+	{ "before it ends the next one is asked for", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 13 * MIB + 700 * KIB } }, .fill = PLAN_FILL_NONE,
+	  .flights = { { 13 * MIB + 700 * KIB, 14 * MIB, true } },
+	  .cursors = { WINDOW(13 * MIB + 700 * KIB, 10 * MIB, 8 * MIB) },
+	  .rate = 4 * MIB, .latency_us = 50000,
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 14 * MIB,
+		      21 * MIB + 700 * KIB } }, .n_want = 1 },
+	{ "who read once looks no further", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 11 * MIB } },
+	  .cursors = { WINDOW(11 * MIB, MIB, 0) }, .n_want = 0 },
+	{ "who rests neither", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 11 * MIB } },
+	  .cursors = { { .pos = 11 * MIB, .run = MIB, .window = 4 * MIB,
+			 .used_ms = NOW - PLAN_IDLE_MS } }, .n_want = 0 },
+
+	/* fill */
+	{ "a playback fills the file, from here on", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 20 * MIB } },
+	  .cursors = { WINDOW(15 * MIB, PLAN_SEQUENTIAL, 2 * MIB) },
+	  .want = { { PLAN_START, PLAN_BACKGROUND, 0, 20 * MIB, 52 * MIB } },
+	  .n_want = 1 },
+	{ "then from its start", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, GIB } },
+	  .cursors = { WINDOW(15 * MIB, PLAN_SEQUENTIAL, 2 * MIB) },
+	  .want = { { PLAN_START, PLAN_BACKGROUND, 0, 0, 10 * MIB } },
+	  .n_want = 1 },
+	{ "one at a time", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 20 * MIB } },
+	  .flights = { { 21 * MIB, 52 * MIB, true } },
+	  .cursors = { WINDOW(15 * MIB, PLAN_SEQUENTIAL, 2 * MIB) },
+	  .n_want = 0 },
+	{ "the next one before the last one ends", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 52 * MIB - 100 * KIB } },
+	  .flights = { { 52 * MIB - 100 * KIB, 52 * MIB, true } },
+	  .cursors = { WINDOW(15 * MIB, PLAN_SEQUENTIAL, 2 * MIB) },
+	  .want = { { PLAN_START, PLAN_BACKGROUND, 0, 52 * MIB, 84 * MIB } },
+	  .n_want = 1 },
+	{ "a scan does not", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 4 * MIB }, { GIB - MIB, GIB } },
+	  .cursors = { WINDOW(MIB, MIB, PLAN_WINDOW_MIN),
+		       WINDOW(GIB, MIB, PLAN_WINDOW_MIN) }, .n_want = 0 },
+	{ "fill = all: any use does", GIB, PLAN_RANGES_YES,
+	  .fill = PLAN_FILL_ALL, .present = { { 0, 64 * KIB } },
+	  .cursors = { WINDOW(4096, 4096, 0) },
+	  .want = { { PLAN_START, PLAN_BACKGROUND, 0, 64 * KIB,
+		      32 * MIB + 64 * KIB } }, .n_want = 1 },
+	{ "fill = none: nothing does", GIB, PLAN_RANGES_YES,
+	  .fill = PLAN_FILL_NONE, .present = { { 0, 64 * MIB } },
+	  .cursors = { WINDOW(32 * MIB, 32 * MIB, 4 * MIB) }, .n_want = 0 },
+	{ "it rests with its reader", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 20 * MIB } },
+	  .cursors = { { .pos = 15 * MIB, .run = 32 * MIB,
+			 .window = 2 * MIB, .used_ms = NOW - PLAN_IDLE_MS } },
+	  .n_want = 0 },
+	{ "and waits for who looks around", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 20 * MIB } },
+	  .cursors = { WINDOW(15 * MIB, PLAN_SEQUENTIAL, 2 * MIB),
+		       WINDOW(11 * MIB, 4096, 0) }, .n_want = 0 },
+
+	/* stop */
+	{ "a flight for nobody is stopped", GIB, PLAN_RANGES_YES,
+	  .flights = { { 50 * MIB, 60 * MIB, true } },
+	  .cursors = { WINDOW(4096, 4096, 0) },
+	  .want = { { PLAN_STOP, 0, 0, 0, 0 } }, .n_want = 1 },
+	{ "not for so little", GIB, PLAN_RANGES_YES,
+	  .flights = { { 50 * MIB, 51 * MIB, true } }, .n_want = 0 },
+	{ "not while its headers are out", GIB, PLAN_RANGES_YES,
+	  .flights = { { 50 * MIB, 60 * MIB, false } }, .n_want = 0 },
+	{ "not while a reader comes there", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 50 * MIB } }, .fill = PLAN_FILL_NONE,
+	  .flights = { { 50 * MIB, 60 * MIB, true } },
+	  .cursors = { WINDOW(48 * MIB, MIB, 4 * MIB) }, .n_want = 0 },
+	{ "fill makes way for who waits", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 50 * MIB } },
+	  .flights = { { 50 * MIB, 80 * MIB, true } },
+	  .waits = { { 900 * MIB, 900 * MIB + 1 } },
+	  .cursors = { WINDOW(10 * MIB, 10 * MIB, 4 * MIB) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 900 * MIB,
+		      900 * MIB + PLAN_PROBE },
+		    { PLAN_STOP, 0, 0, 0, 0 } }, .n_want = 2 },
+	{ "… first, when there is no other place", GIB, PLAN_RANGES_YES,
+	  .max = 1, .present = { { 0, 50 * MIB } },
+	  .flights = { { 50 * MIB, 50 * MIB + 100 * KIB, true } },
+	  .waits = { { 900 * MIB, 900 * MIB + 1 } },
+	  .cursors = { WINDOW(10 * MIB, 10 * MIB, 4 * MIB) },
+	  .want = { { PLAN_STOP, 0, 0, 0, 0 },
+		    { PLAN_START, PLAN_URGENT, 0, 900 * MIB,
+		      900 * MIB + PLAN_PROBE } }, .n_want = 2 },
+	{ "no place: the longest flight shall end soon", GIB, PLAN_RANGES_YES,
+	  .max = 1, .flights = { { 50 * MIB, 80 * MIB, true } },
+	  .waits = { { 50 * MIB, 51 * MIB }, { 900 * MIB, 900 * MIB + 1 } },
+	  .rate = MIB, .latency_us = 10000,
+	  .want = { { PLAN_CUT, 0, 0, 0, 50 * MIB + PLAN_WINDOW_MIN } },
+	  .n_want = 1 },
+
+	/* all or nothing */
+	{ "no ranges: the whole body", GIB, PLAN_RANGES_NO,
+	  .waits = { { 500 * MIB, 501 * MIB } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 0, UNKNOWN } }, .n_want = 1 },
+	{ "once", GIB, PLAN_RANGES_NO, .flights = { { 0, UNKNOWN, true } },
+	  .waits = { { 500 * MIB, 501 * MIB } }, .n_want = 0 },
+	{ "anew, though a part is here", GIB, PLAN_RANGES_NO,
+	  .present = { { 0, 100 * MIB } },
+	  .waits = { { 500 * MIB, 501 * MIB } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 0, UNKNOWN } }, .n_want = 1 },
+	{ "unless that is enough", GIB, PLAN_RANGES_NO,
+	  .present = { { 0, 100 * MIB } }, .waits = { { MIB, 2 * MIB } },
+	  .cursors = { WINDOW(2 * MIB, 2 * MIB, 2 * MIB) }, .n_want = 0 },
+	{ "a reader who gets near its end begins it", GIB, PLAN_RANGES_NO,
+	  .present = { { 0, 100 * MIB } },
+	  .cursors = { WINDOW(99 * MIB, 2 * MIB, 2 * MIB) },
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 0, UNKNOWN } }, .n_want = 1 },
+	{ "length not said: the whole body", UNKNOWN, PLAN_RANGES_YES,
+	  .waits = { { 5, 6 } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 0, UNKNOWN } }, .n_want = 1 },
+	{ "nobody reads: stopped", GIB, PLAN_RANGES_NO,
+	  .flights = { { MIB, GIB, true } },
+	  .want = { { PLAN_STOP, 0, 0, 0, 0 } }, .n_want = 1 },
+	{ "somebody reads: kept", GIB, PLAN_RANGES_NO,
+	  .flights = { { 99 * MIB, GIB, true } },
+	  .cursors = { WINDOW(MIB, MIB, 0) }, .n_want = 0 },
+};
+
+static bool same(const struct plan_action *a, const struct plan_action *b)
+{
+	if (a->verb != b->verb)
+		return false;
+	if (a->verb == PLAN_START)
+		return a->start == b->start && a->end == b->end &&
+		       a->priority == b->priority;
+	return a->flight == b->flight &&
+	       (a->verb == PLAN_STOP || a->end == b->end);
+}
+
+static void show(const char *what, const struct plan_action *a, size_t n)
+{
+	static const char *const verbs[] = { "START", "CUT", "STOP" };
+
+	for (size_t i = 0; i < n; i++)
+		diag("%s: %s priority %d flight %zu [%" PRIu64 ", %" PRIu64 ")",
+		     what, verbs[a[i].verb], a[i].priority, a[i].flight,
+		     a[i].start, a[i].end);
+}
+
+static void test_rule(const struct rule *r)
+{
+	struct plan_action out[PLAN_ACTIONS_MAX];
+	struct extent_set present = { 0 };
+	struct plan_input in = {
+		.size = r->size, .ranges = r->ranges, .probe = r->probe,
+		.present = &present, .flights = r->flights, .waits = r->waits,
+		.cursors = r->cursors, .n_cursors = 3,
+		.max_flights = r->max ? r->max : 6, .fill = r->fill,
+		.rate = r->rate, .latency_us = r->latency_us, .now_ms = NOW,
+	};
+	size_t want = r->n_want < 0 ? -r->n_want : r->n_want, n;
+	const char *broken;
+	int64_t wake;
+	bool good;
+
+	for (size_t i = 0; i < 4; i++) {
+		if (extent_add(&present, r->present[i].start,
+			       r->present[i].end) < 0)
+			diag("no memory");
+		in.n_flights += r->flights[i].end != 0;
+		in.n_waits += r->waits[i].end != 0;
+	}
+	n = plan_next(&in, out, &wake);
+	broken = sim_broken_law(&in, out, n, wake);
+	good = n == want;
+	for (size_t i = 0; i < want && good; i++)
+		good = same(&out[i], &r->want[i]);
+	if (!ok(good && !broken, "%s", r->what)) {
+		diag("law: %s", broken ? broken : "kept");
+		show("got", out, n);
+		show("want", r->want, want);
+	}
+	extent_fini(&present);
+}
+
+int main(void)
+{
+	test_read();
+	test_window();
+	test_edges();
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		test_rule(&rules[i]);
+	return done_testing();
+}

@@ -1,0 +1,504 @@
+#include "config.h"
+
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STEP_US 500
+
+uint64_t sim_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return z ^ (z >> 31);
+}
+
+/* ---- laws -----------------------------------------------------------------
+ */
+
+struct books {
+	const struct plan_input *in;
+	struct plan_flight f[2 * SIM_FLIGHTS];
+	bool gone[2 * SIM_FLIGHTS];
+	size_t n, running;
+};
+
+static bool probing(const struct plan_input *in)
+{
+	return in->ranges == PLAN_RANGES_UNKNOWN &&
+	       (in->probe || in->size == PLAN_SIZE_UNKNOWN);
+}
+
+static bool whole(const struct plan_input *in)
+{
+	return !probing(in) && (in->ranges == PLAN_RANGES_NO ||
+				in->size == PLAN_SIZE_UNKNOWN);
+}
+
+static bool in_flight(const struct books *b, uint64_t off)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (!b->gone[i] && b->f[i].pos <= off && off < b->f[i].end)
+			return true;
+	return false;
+}
+
+static const char *check_start(const struct books *b,
+			       const struct plan_action *a)
+{
+	const struct plan_input *in = b->in;
+
+	if (b->running >= in->max_flights)
+		return "more flights than allowed";
+	if (a->start >= a->end)
+		return "empty request";
+	if (whole(in))
+		return a->start || a->end != PLAN_SIZE_UNKNOWN
+			       ? "not the whole body"
+		       : b->running ? "a second request for the whole" : NULL;
+	if (probing(in) && b->running)
+		return "a second probe";
+	if (in->size != PLAN_SIZE_UNKNOWN && a->end > in->size)
+		return "past the size";
+	if (a->end - a->start > PLAN_WINDOW_MAX + PLAN_PROBE)
+		return "unbounded request";
+	if (extent_run(in->present, a->start) ||
+	    extent_next(in->present, a->start) < a->end)
+		return "asks for present bytes";
+	for (size_t i = 0; i < b->n; i++)
+		if (!b->gone[i] && b->f[i].pos < b->f[i].end &&
+		    b->f[i].pos < a->end && a->start < b->f[i].end)
+			return "asks for bytes in flight";
+	return NULL;
+}
+
+static const char *check_action(struct books *b, const struct plan_action *a)
+{
+	const char *broken;
+
+	if (a->verb == PLAN_START) {
+		broken = check_start(b, a);
+		b->f[b->n++] = (struct plan_flight){ a->start, a->end, false };
+		b->running++;
+		return broken;
+	}
+	if (a->flight >= b->in->n_flights || b->gone[a->flight])
+		return "no such flight";
+	if (!b->f[a->flight].stoppable)
+		return "ends a flight that can't be";
+	if (a->verb == PLAN_STOP) {
+		b->gone[a->flight] = true;
+		b->running--;
+		return NULL;
+	}
+	if (a->end <= b->f[a->flight].pos || a->end >= b->f[a->flight].end)
+		return "cuts outside the flight";
+	b->f[a->flight].end = a->end;
+	return NULL;
+}
+
+static const char *check_progress(const struct books *b)
+{
+	const struct plan_input *in = b->in;
+	struct extent hole;
+
+	if (b->running >= in->max_flights)
+		return NULL;
+	for (size_t k = 0; k < in->n_waits; k++) {
+		uint64_t end = in->waits[k].end;
+
+		if (end > in->size)
+			end = in->size;
+		if (!extent_hole(in->present, in->waits[k].start, end, &hole))
+			continue;
+		if (probing(in) || whole(in) ? !b->running
+					     : !in_flight(b, hole.start))
+			return "somebody waits for nothing";
+	}
+	return NULL;
+}
+
+const char *sim_broken_law(const struct plan_input *in,
+			   const struct plan_action *out, size_t n,
+			   int64_t wake_ms)
+{
+	struct books b = { .in = in, .n = in->n_flights,
+			   .running = in->n_flights };
+	const char *broken = NULL;
+
+	if (n > PLAN_ACTIONS_MAX)
+		return "too many actions";
+	for (size_t i = 0; i < b.n; i++)
+		b.f[i] = in->flights[i];
+	for (size_t i = 0; i < n && !broken; i++)
+		broken = check_action(&b, &out[i]);
+	if (broken)
+		return broken;
+	if (wake_ms < in->now_ms || (wake_ms == in->now_ms && !n))
+		return "spins";
+	return wake_ms == in->now_ms ? NULL : check_progress(&b);
+}
+
+size_t sim_carry_out(struct plan_flight *flights, size_t n,
+		     const struct plan_action *out, size_t n_out)
+{
+	size_t total = n, kept = 0;
+
+	for (size_t i = 0; i < n_out; i++) {
+		if (out[i].verb == PLAN_CUT)
+			flights[out[i].flight].end = out[i].end;
+		else if (out[i].verb == PLAN_STOP)
+			flights[out[i].flight].end = 0;
+		else if (total < SIM_FLIGHTS)
+			flights[total++] = (struct plan_flight){
+				out[i].start, out[i].end, false
+			};
+	}
+	for (size_t i = 0; i < total; i++)
+		if (flights[i].end || i >= n)
+			flights[kept++] = flights[i];
+	return kept;
+}
+
+/* ---- readers --------------------------------------------------------------
+ */
+
+bool sim_copy(struct sim_reader *r, struct sim_step *step)
+{
+	uint64_t off = r->from + r->place;
+
+	if (off >= r->to)
+		return false;
+	step->off = off;
+	step->len = r->to - off < r->block ? r->to - off : r->block;
+	r->place += step->len;
+	return true;
+}
+
+bool sim_play(struct sim_reader *r, struct sim_step *step)
+{
+	if (!sim_copy(r, step))
+		return false;
+	step->rest_us = step->len * 1000000 / r->bitrate;
+	return true;
+}
+
+bool sim_seek(struct sim_reader *r, struct sim_step *step)
+{
+	if (r->step_nr++ >= r->n_steps)
+		return false;
+	step->off = r->from +
+		    sim_random(&r->seed) % (r->to - r->from - r->block);
+	step->len = r->block;
+	return true;
+}
+
+bool sim_steps(struct sim_reader *r, struct sim_step *step)
+{
+	if (r->step_nr >= r->n_steps)
+		return false;
+	*step = r->steps[r->step_nr++];
+	return true;
+}
+
+static void reader_take(struct sim *s, struct sim_reader *r)
+{
+	int64_t waited = r->parked ? s->now_us - r->parked_us : 0;
+	struct sim_step step = { 0 };
+
+	r->got += r->now.len;
+	r->waited_us += waited;
+	if (waited > r->longest_us)
+		r->longest_us = waited;
+	r->parked = false;
+	if (!r->next(r, &step)) {
+		r->done = true;
+		r->done_us = s->now_us;
+		return;
+	}
+	r->now = step;
+	r->due_us = s->now_us + step.rest_us;
+}
+
+static bool has(const struct sim *s, const struct sim_step *step)
+{
+	uint64_t end = step->off + step->len;
+
+	return extent_contains(&s->present, step->off,
+			       end < s->size ? end : s->size);
+}
+
+/* As cache.c does it: the cursors see the read once, and the engine hears of
+ * it when it must. */
+static void reader_read(struct sim *s, struct sim_reader *r)
+{
+	bool missed = !has(s, &r->now);
+	size_t i = plan_read(r->cursors, SIM_CURSORS, r->now.off, r->now.len,
+			     missed, s->now_us / 1000);
+
+	r->reads++;
+	r->misses += missed;
+	if (r->cursors[i].run == r->now.len)
+		r->quiet[i] = 0;
+	if (missed || r->cursors[i].pos > r->quiet[i])
+		s->due = true;
+	if (missed) {
+		r->parked = true;
+		r->parked_us = s->now_us;
+	} else {
+		reader_take(s, r);
+	}
+}
+
+static void readers_go_on(struct sim *s)
+{
+	for (size_t i = 0; i < s->n_readers; i++) {
+		struct sim_reader *r = &s->readers[i];
+
+		if (r->parked && has(s, &r->now))
+			reader_take(s, r);
+		/* Warm reads are as fast as memory: some a step. */
+		for (int k = 0; k < 8; k++)
+			if (!r->done && !r->parked && r->due_us <= s->now_us)
+				reader_read(s, r);
+	}
+}
+
+/* ---- link -----------------------------------------------------------------
+ */
+
+static void drop_flight(struct sim *s, size_t i)
+{
+	s->n_flights--;
+	memmove(&s->flights[i], &s->flights[i + 1],
+		(s->n_flights - i) * sizeof(s->flights[0]));
+	memmove(&s->more[i], &s->more[i + 1],
+		(s->n_flights - i) * sizeof(s->more[0]));
+	s->due = true;
+}
+
+/* The response is given up: what the origin had sent is paid for. */
+static void abort_flight(struct sim *s, size_t i)
+{
+	uint64_t pipe = s->link.rate * s->link.latency_us / 1000000;
+	uint64_t left = s->more[i].whole_end - s->flights[i].pos;
+
+	if (s->more[i].first_us <= s->now_us)
+		s->pulled += left < pipe ? left : pipe;
+	s->aborts++;
+	drop_flight(s, i);
+}
+
+static void start_flight(struct sim *s, const struct plan_action *a)
+{
+	bool all = s->link.no_ranges;
+	uint64_t end = all || a->end > s->size ? s->size : a->end;
+	int64_t wait = s->link.latency_us;
+	size_t i = s->n_flights++;
+
+	if (s->idle_connections) {
+		s->idle_connections--;
+	} else {
+		wait += s->link.latency_us;
+		s->connections++;
+	}
+	s->requests++;
+	s->flights[i] = (struct plan_flight){ all ? 0 : a->start, a->end,
+					      false };
+	s->more[i] = (struct sim_flight){ s->now_us + wait, end, 0 };
+}
+
+static void arrive(struct sim *s, size_t i, uint64_t bytes)
+{
+	struct plan_flight *f = &s->flights[i];
+	uint64_t end = f->end < s->more[i].whole_end ? f->end
+						     : s->more[i].whole_end;
+	uint64_t n = end - f->pos < bytes ? end - f->pos : bytes;
+
+	if (extent_add(&s->present, f->pos, f->pos + n) < 0)
+		abort();
+	f->pos += n;
+	s->pulled += n;
+	if (f->pos < end) {
+		if (s->link.loss && sim_random(&s->random) % (1024 * MIB) <
+					    n * s->link.loss)
+			abort_flight(s, i);
+		return;
+	}
+	if (end < s->more[i].whole_end) {
+		abort_flight(s, i);
+		return;
+	}
+	s->idle_connections++;
+	drop_flight(s, i);
+}
+
+static void first_byte(struct sim *s, size_t i)
+{
+	s->flights[i].stoppable = true;
+	if (s->link.no_ranges)
+		s->flights[i].end = s->link.no_length ? PLAN_SIZE_UNKNOWN
+						      : s->size;
+	s->known = true;
+	s->rate = s->link.rate;
+	s->latency_us = s->link.latency_us;
+	s->due = true;
+}
+
+static void link_goes_on(struct sim *s)
+{
+	double share = s->link.rate;
+	size_t active = 0, before;
+
+	for (size_t i = 0; i < s->n_flights; i++)
+		active += s->more[i].first_us <= s->now_us;
+	if (active && s->link.total && share > (double)s->link.total / active)
+		share = (double)s->link.total / active;
+	for (size_t i = 0; i < s->n_flights;) {
+		before = s->n_flights;
+		if (s->more[i].first_us <= s->now_us) {
+			struct sim_flight *m = &s->more[i];
+			uint64_t n;
+
+			if (!s->flights[i].stoppable)
+				first_byte(s, i);
+			m->credit += share * STEP_US / 1000000;
+			n = m->credit;
+			m->credit -= n;
+			arrive(s, i, n);
+		}
+		i += s->n_flights == before;
+	}
+}
+
+/* ---- engine ---------------------------------------------------------------
+ */
+
+static size_t snapshot(const struct sim *s, struct plan_input *in,
+		       struct plan_wait *waits, struct plan_cursor *cursors)
+{
+	bool length = s->known && !(s->link.no_length &&
+				    extent_run(&s->present, 0) < s->size);
+	size_t n_waits = 0, n_cursors = 0;
+
+	for (size_t i = 0; i < s->n_readers; i++) {
+		const struct sim_reader *r = &s->readers[i];
+
+		if (r->parked)
+			waits[n_waits++] = (struct plan_wait){
+				r->now.off, r->now.off + r->now.len
+			};
+		for (size_t k = 0; k < SIM_CURSORS; k++)
+			cursors[n_cursors++] = r->cursors[k];
+	}
+	*in = (struct plan_input){
+		.size = length ? s->size : PLAN_SIZE_UNKNOWN,
+		.ranges = !s->known ? PLAN_RANGES_UNKNOWN
+			  : s->link.no_ranges ? PLAN_RANGES_NO
+					      : PLAN_RANGES_YES,
+		.probe = !s->known,
+		.present = &s->present,
+		.flights = s->flights,
+		.n_flights = s->n_flights,
+		.waits = waits,
+		.n_waits = n_waits,
+		.cursors = cursors,
+		.n_cursors = n_cursors,
+		.max_flights = s->max_flights,
+		.fill = s->fill,
+		.rate = s->rate,
+		.latency_us = s->latency_us,
+		.now_ms = s->now_us / 1000,
+	};
+	return n_cursors;
+}
+
+static void carry_out(struct sim *s, const struct plan_action *out, size_t n)
+{
+	bool stop[SIM_FLIGHTS] = { false };
+
+	for (size_t i = 0; i < n; i++) {
+		if (out[i].verb == PLAN_STOP)
+			stop[out[i].flight] = true;
+		else if (out[i].verb == PLAN_CUT)
+			s->flights[out[i].flight].end = out[i].end;
+	}
+	for (size_t i = s->n_flights; i-- > 0;)
+		if (stop[i])
+			abort_flight(s, i);
+	for (size_t i = 0; i < n; i++)
+		if (out[i].verb == PLAN_START)
+			start_flight(s, &out[i]);
+}
+
+static void ask_planner(struct sim *s)
+{
+	struct plan_wait waits[SIM_READERS];
+	struct plan_cursor cursors[SIM_READERS * SIM_CURSORS];
+	struct plan_action out[PLAN_ACTIONS_MAX];
+	struct plan_input in;
+	size_t n;
+
+	snapshot(s, &in, waits, cursors);
+	n = plan_next(&in, out, &s->wake_ms);
+	s->asked++;
+	s->due = false;
+	if (!s->broken)
+		s->broken = sim_broken_law(&in, out, n, s->wake_ms);
+	if (s->broken)
+		return;
+	carry_out(s, out, n);
+	s->due = s->wake_ms <= in.now_ms;
+	snapshot(s, &in, waits, cursors);
+	for (size_t i = 0; i < s->n_readers; i++)
+		for (size_t k = 0; k < SIM_CURSORS; k++)
+			s->readers[i].quiet[k] = plan_quiet_until(
+				&in, &s->readers[i].cursors[k]);
+}
+
+static bool all_done(struct sim *s)
+{
+	for (size_t i = 0; i < s->n_readers; i++)
+		if (!s->readers[i].done)
+			return false;
+	return true;
+}
+
+void sim_run(struct sim *s)
+{
+	int64_t stop_at = INT64_MAX;
+
+	s->wake_ms = INT64_MAX;
+	s->due = true;
+	if (!s->max_flights)
+		s->max_flights = 6;
+	for (size_t i = 0; i < s->n_readers; i++) {
+		struct sim_reader *r = &s->readers[i];
+
+		r->now = (struct sim_step){ 0 };
+		reader_take(s, r);
+		r->due_us += r->begin_us;
+	}
+	for (; !s->broken && s->now_us < s->limit_us; s->now_us += STEP_US) {
+		link_goes_on(s);
+		readers_go_on(s);
+		for (int k = 0; k < 4 && !s->broken; k++)
+			if (s->due || s->wake_ms <= s->now_us / 1000)
+				ask_planner(s);
+		if (stop_at == INT64_MAX && all_done(s)) {
+			s->end_us = s->now_us;
+			stop_at = s->now_us + s->linger_us;
+		}
+		if (s->now_us >= stop_at)
+			break;
+	}
+	s->stuck = stop_at == INT64_MAX;
+}
+
+void sim_fini(struct sim *s)
+{
+	extent_fini(&s->present);
+}
