@@ -263,11 +263,19 @@ static void transfer_finished(struct fetch *f, struct transfer *t,
 
 /* Planning. */
 
+/* The flights of the entry being planned, as the planner numbers them; NULL
+ * for one that has ended since. */
+struct flight_list {
+	struct transfer *v[FLIGHTS_MAX];
+	size_t n;
+};
+
 /* Make place on a full host for somebody who waits: end the transfer that is
  * needed least, if nobody waits for it. */
-static bool preempt(struct fetch *f, struct host *h)
+static bool preempt(struct fetch *f, struct host *h, struct flight_list *own)
 {
 	struct transfer *t, *victim = NULL;
+	size_t i;
 
 	for (t = f->transfers; t; t = t->all_next)
 		if (t->host == h && t->phase == TRANSFER_BODY &&
@@ -277,19 +285,23 @@ static bool preempt(struct fetch *f, struct host *h)
 	if (!victim)
 		return false;
 	log_debug(LOG_PLAN, "%s: makes place", victim->entry->name);
+	for (i = 0; i < own->n; i++)
+		if (own->v[i] == victim)
+			own->v[i] = NULL;
 	transfer_stop(victim);
 	return true;
 }
 
 static void start_planned(struct fetch *f, struct entry *e,
-			  const struct plan_action *a, bool conditional)
+			  const struct plan_action *a, bool conditional,
+			  struct flight_list *own)
 {
 	struct host *h = entry_host(f, e);
 
 	if (!h)
 		return;
 	if (h->active >= f->conf->max_connections &&
-	    (a->priority != PLAN_URGENT || !preempt(f, h))) {
+	    (a->priority != PLAN_URGENT || !preempt(f, h, own))) {
 		if (e->unmet < 0 || (int)a->priority < e->unmet)
 			e->unmet = a->priority;
 		return;
@@ -361,63 +373,68 @@ static size_t snapshot_waits_locked(struct fetch *f, struct entry *e,
 	return n;
 }
 
-static size_t snapshot_flights(struct entry *e, struct plan_flight *out,
-			       struct transfer **whose, bool *validating)
+static void snapshot_flights(struct entry *e, struct plan_flight *out,
+			     struct flight_list *own, bool *validating)
 {
 	struct transfer *t;
-	size_t n = 0;
 
-	for (t = e->transfers; t && n < FLIGHTS_MAX; t = t->next) {
+	own->n = 0;
+	for (t = e->transfers; t && own->n < FLIGHTS_MAX; t = t->next) {
 		if (t->abandoned)
 			continue;
 		if (t->conditional && t->phase != TRANSFER_BODY) {
 			*validating = true;
 			continue;
 		}
-		whose[n] = t;
-		out[n++] = (struct plan_flight){
+		out[own->n] = (struct plan_flight){
 			.pos = t->pos, .end = t->end,
 			.stoppable = t->phase == TRANSFER_BODY,
 		};
+		own->v[own->n++] = t;
 	}
-	return n;
 }
 
 /* A transfer that somebody waits for must not make place for others. */
-static void set_priorities(const struct plan_input *in, struct transfer **whose)
+static void set_priorities(const struct plan_input *in,
+			   const struct flight_list *own)
 {
+	struct transfer *t;
 	size_t i, j;
 
-	for (i = 0; i < in->n_flights; i++) {
-		whose[i]->priority = whose[i]->planned;
+	for (i = 0; i < own->n; i++) {
+		t = own->v[i];
+		t->priority = t->planned;
 		for (j = 0; j < in->n_waits; j++)
-			if (in->waits[j].start < whose[i]->end &&
-			    in->waits[j].end > whose[i]->pos) {
-				whose[i]->priority = PLAN_URGENT;
+			if (in->waits[j].start < t->end &&
+			    in->waits[j].end > t->pos) {
+				t->priority = PLAN_URGENT;
 				break;
 			}
 	}
 }
 
 static void carry_out(struct fetch *f, struct entry *e,
-		      const struct plan_action *a, struct transfer **whose)
+		      const struct plan_action *a, struct flight_list *own)
 {
-	switch (a->verb) {
-	case PLAN_START:
-		start_planned(f, e, a, false);
-		break;
-	case PLAN_CUT:
-		whose[a->flight]->end = a->end;
-		break;
-	case PLAN_STOP:
-		transfer_stop(whose[a->flight]);
-		break;
+	struct transfer *t;
+
+	if (a->verb == PLAN_START) {
+		start_planned(f, e, a, false, own);
+		return;
+	}
+	t = own->v[a->flight];
+	if (t && a->verb == PLAN_CUT) {
+		t->end = a->end;
+	} else if (t) {
+		own->v[a->flight] = NULL;
+		transfer_stop(t);
 	}
 }
 
 /* Ask the origin whether what we have still holds; unless it could not be
  * reached a moment ago. */
-static void validate(struct fetch *f, struct entry *e, int64_t now)
+static void validate(struct fetch *f, struct entry *e, int64_t now,
+		     struct flight_list *own)
 {
 	const struct plan_action ask = {
 		.verb = PLAN_START, .priority = PLAN_URGENT,
@@ -428,13 +445,13 @@ static void validate(struct fetch *f, struct entry *e, int64_t now)
 	if (h && now < h->down_until_ms)
 		entry_confirm(e, 0);
 	else
-		start_planned(f, e, &ask, true);
+		start_planned(f, e, &ask, true, own);
 }
 
 static void plan_entry(struct fetch *f, struct entry *e, int64_t now)
 {
 	struct plan_flight flights[FLIGHTS_MAX];
-	struct transfer *whose[FLIGHTS_MAX];
+	struct flight_list own;
 	struct plan_cursor cursors[CURSORS_MAX];
 	struct plan_action actions[PLAN_ACTIONS_MAX];
 	struct host *h = entry_host(f, e);
@@ -456,7 +473,8 @@ static void plan_entry(struct fetch *f, struct entry *e, int64_t now)
 	e->planned_ms = now;
 	if (e->state == ENTRY_DIRECTORY || e->superseded)
 		return;
-	in.n_flights = snapshot_flights(e, flights, whose, &validating);
+	snapshot_flights(e, flights, &own, &validating);
+	in.n_flights = own.n;
 	pthread_mutex_lock(&e->lock);
 	in.size = e->rec.version.size;
 	in.ranges = e->state == ENTRY_KNOWN ? e->ranges :
@@ -469,12 +487,12 @@ static void plan_entry(struct fetch *f, struct entry *e, int64_t now)
 	set_quiet_locked(e, &in);
 	pthread_mutex_unlock(&e->lock);
 
-	set_priorities(&in, whose);
+	set_priorities(&in, &own);
 	if (facts && e->state == ENTRY_KNOWN && !validating)
-		validate(f, e, now);
+		validate(f, e, now, &own);
 	for (i = 0; i < n; i++)
 		if (actions[i].verb != PLAN_START || now >= e->retry_ms)
-			carry_out(f, e, &actions[i], whose);
+			carry_out(f, e, &actions[i], &own);
 	if (now < e->retry_ms && e->retry_ms < e->wake_ms && n)
 		e->wake_ms = e->retry_ms;
 }

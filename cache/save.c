@@ -56,9 +56,12 @@ static void save(struct saver *s, struct entry *e)
 		store_record_fini(&copy);
 	}
 	if (err) {
-		/* The old record stands; the next change tries again. */
+		/* The old record stands. The next change tries again, unless
+		 * the data can't be trusted or is not ours any more. */
 		pthread_mutex_lock(&e->lock);
 		e->dirty = true;
+		if (err == -ESTALE || err == -EIO)
+			e->detached = true;
 		pthread_mutex_unlock(&e->lock);
 		log_warn(LOG_STORE, "%s: not saved: %s",
 			 url_redact(e->url->sent, url, sizeof(url)),

@@ -1,0 +1,672 @@
+/* The engine's contract (cache/cache.h) against the scripted origin. */
+#include "config.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cache/cache.h"
+#include "tests/tap.h"
+
+#define FILM_SIZE 3000000
+#define LARGE_SIZE 20000000
+
+static const char script[] =
+	"/404 status=404\n"
+	"/403 status=403\n"
+	"/410 status=410\n"
+	"/500 status=501\n"
+	"/stall.bin times=1 gen=5000000/3\n"
+	"/stall.bin gen=5000000/3 stall=0\n"
+	"/stop.bin times=1 gen=5000000/3\n"
+	"/stop.bin gen=5000000/3 stall=0\n"
+	"/silent.bin stall=before\n"
+	"/slow.bin gen=3000000/1 rate=1M\n"
+	"/drop.bin gen=3000000/1 drop=300K\n"
+	"/flaky.bin times=2 status=503\n"
+	"/flaky.bin gen=3000000/1\n"
+	"/ignore.bin gen=3000000/1 ranges=ignore\n"
+	"/off.bin gen=3000000/1 ranges=off drop=1500000 times=1\n"
+	"/off.bin gen=3000000/1 ranges=off\n"
+	"/chunked.bin gen=3000000/1 length=chunked ranges=off\n"
+	"/close.bin gen=3000000/1 length=close ranges=off\n"
+	"/liar.bin gen=3000000/1 ranges=wrong-start\n"
+	"/empty.bin gen=0/1\n"
+	"/changes.bin times=1 gen=3000000/1 version=1\n"
+	"/changes.bin gen=3000000/1 version=2\n"
+	"/folder redirect=/folder/\n"
+	"/moved.bin redirect=/film.bin\n"
+	"/loop.bin redirect=/loop.bin\n"
+	"/film.bin gen=3000000/1\n"
+	"/large.bin gen=20000000/1\n";
+
+static char folder[] = "/tmp/spool-contract-XXXXXX";
+static char base[64];
+static pid_t origin_pid;
+static struct conf conf;
+static struct cache *cache;
+
+/* ---- the origin ---------------------------------------------------------- */
+
+static uint64_t mix(uint64_t z)
+{
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+/* What /gen of tests/origin has at off. */
+static unsigned char byte_at(uint64_t seed, uint64_t version, uint64_t off)
+{
+	const uint64_t golden = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t word = mix(mix(seed + version * golden) + off / 8 * golden);
+
+	return (unsigned char)(word >> 8 * (off % 8));
+}
+
+static bool is_content(const unsigned char *buf, size_t len, uint64_t off,
+		       uint64_t seed, uint64_t version)
+{
+	for (size_t i = 0; i < len; i++)
+		if (buf[i] != byte_at(seed, version, off + i))
+			return false;
+	return true;
+}
+
+static void origin_start(void)
+{
+	const char *build = getenv("top_builddir");
+	char path[4096], rules[256];
+	int out[2];
+	unsigned port = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/tests/origin/origin",
+		 build ? build : ".");
+	snprintf(rules, sizeof(rules), "%s/rules", folder);
+	f = fopen(rules, "w");
+	fputs(script, f);
+	fclose(f);
+	if (pipe(out))
+		return;
+	origin_pid = fork();
+	if (origin_pid == 0) {
+		dup2(out[1], 1);
+		close(out[0]);
+		execl(path, path, "--with-parent", "--script", rules, NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	f = fdopen(out[0], "r");
+	if (fscanf(f, "%u", &port) != 1)
+		port = 0;
+	fclose(f);
+	snprintf(base, sizeof(base), "http://127.0.0.1:%u", port);
+}
+
+static void origin_stop(void)
+{
+	kill(origin_pid, SIGKILL);
+	waitpid(origin_pid, NULL, 0);
+}
+
+/* ---- waiting like a caller ------------------------------------------------ */
+
+struct sync {
+	struct cache_waiter w;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	int calls, status;
+};
+
+static void sync_ready(struct cache_waiter *w, int status)
+{
+	struct sync *s = (struct sync *)w;	/* first member */
+
+	pthread_mutex_lock(&s->lock);
+	s->calls++;
+	s->status = status;
+	pthread_cond_signal(&s->cond);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void sync_init(struct sync *s, struct cache_file *f, uint64_t off,
+		      size_t min)
+{
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->cond, NULL);
+	s->calls = s->status = 0;
+	cache_waiter_init(&s->w, f, off, min, sync_ready);
+}
+
+static int sync_wait(struct sync *s)
+{
+	pthread_mutex_lock(&s->lock);
+	while (!s->calls)
+		pthread_cond_wait(&s->cond, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+	return s->status;
+}
+
+static int wait_for(struct cache_file *f, uint64_t off, size_t min)
+{
+	struct sync s;
+
+	sync_init(&s, f, off, min);
+	return cache_await(&s.w) ? sync_wait(&s) : 0;
+}
+
+static int stat_wait(struct cache_file *f, struct cache_info *info)
+{
+	int r;
+
+	while ((r = cache_stat(f, info)) == -EAGAIN)
+		if ((r = wait_for(f, 0, 0)) < 0)
+			break;
+	return r;
+}
+
+static ssize_t read_wait(struct cache_file *f, void *buf, size_t len,
+			 uint64_t off, size_t min)
+{
+	ssize_t n;
+
+	while ((n = cache_read(f, buf, len, off, min)) == -EAGAIN)
+		if ((n = wait_for(f, off, min)) < 0)
+			break;
+	return n;
+}
+
+static struct cache_file *open_path(const char *path)
+{
+	char url[256];
+	struct cache_file *f = NULL;
+
+	snprintf(url, sizeof(url), "%s%s", base, path);
+	if (cache_open(cache, url, &f))
+		return NULL;
+	return f;
+}
+
+/* Open and learn the facts: 0 with *f, or the error (nothing is open). */
+static int open_stat(const char *path, struct cache_file **f,
+		     struct cache_info *info)
+{
+	int r;
+
+	*f = open_path(path);
+	if (!*f)
+		return -ENOMEM;
+	r = stat_wait(*f, info);
+	if (r < 0) {
+		cache_close(*f);
+		*f = NULL;
+	}
+	return r;
+}
+
+static int open_error(const char *path)
+{
+	struct cache_info info;
+	struct cache_file *f;
+	int r = open_stat(path, &f, &info);
+
+	if (r == 0) {
+		cache_info_fini(&info);
+		cache_close(f);
+	}
+	return r;
+}
+
+/* Read all of f front to back in pieces of a FUSE read. The length, or an
+ * error, or -EILSEQ for a wrong byte. */
+static int64_t read_all(struct cache_file *f, uint64_t version)
+{
+	static unsigned char buf[128 * 1024];
+	uint64_t off = 0;
+	ssize_t n;
+
+	while ((n = read_wait(f, buf, sizeof(buf), off, sizeof(buf))) > 0) {
+		if (!is_content(buf, n, off, 1, version))
+			return -EILSEQ;
+		off += n;
+	}
+	return n < 0 ? n : (int64_t)off;
+}
+
+static void check_whole(const char *path, uint64_t version, const char *what)
+{
+	struct cache_info info;
+	struct cache_file *f;
+
+	if (!is_int(open_stat(path, &f, &info), 0, "%s: found", what))
+		return;
+	cache_info_fini(&info);
+	is_int(read_all(f, version), FILM_SIZE, "%s: every byte", what);
+	is_int(cache_stat(f, &info), 0, "%s: facts", what);
+	ok(info.complete && info.size == FILM_SIZE &&
+	   info.cached == FILM_SIZE, "%s: complete", what);
+	cache_info_fini(&info);
+	cache_close(f);
+}
+
+/* ---- tests ----------------------------------------------------------------- */
+
+static void test_errors(void)
+{
+	struct cache_file *f;
+
+	is_int(open_error("/404"), -ENOENT, "404");
+	is_int(open_error("/404"), -ENOENT, "404 again");
+	is_int(open_error("/410"), -ENOENT, "410");
+	is_int(open_error("/403"), -EACCES, "403");
+	is_int(open_error("/500"), -EIO, "501");
+	is_int(open_error("/loop.bin"), -EIO, "redirect loop");
+	is_int(cache_open(cache, "ftp://h/x", &f), -EINVAL, "another scheme");
+	is_int(cache_open(cache, "http://u:p@h/x", &f), -EINVAL, "userinfo");
+}
+
+static void test_unreachable(void)
+{
+	struct cache_info info;
+	struct cache_file *f;
+
+	is_int(cache_open(cache, "http://127.0.0.1:1/x", &f), 0,
+	       "a file of nobody's port");
+	is_int(stat_wait(f, &info), -EHOSTUNREACH, "nobody there");
+	cache_close(f);
+}
+
+static void test_directory(void)
+{
+	struct cache_info info;
+	struct cache_file *f;
+	unsigned char c;
+
+	if (!is_int(open_stat("/folder", &f, &info), 0, "a folder is found"))
+		return;
+	ok(info.directory, "a redirect to the slash makes a folder");
+	is_int(cache_read(f, &c, 1, 0, 1), -EISDIR, "no bytes in a folder");
+	cache_info_fini(&info);
+	cache_close(f);
+}
+
+static void test_whole(void)
+{
+	check_whole("/film.bin", 1, "plain");
+	check_whole("/drop.bin", 1, "drops every 300 KiB");
+	check_whole("/flaky.bin", 1, "two 503 first");
+	check_whole("/ignore.bin", 1, "ignores Range");
+	check_whole("/off.bin", 1, "no ranges, dropped half way");
+	check_whole("/chunked.bin", 1, "no length, chunked");
+	check_whole("/close.bin", 1, "no length, close");
+	check_whole("/moved.bin", 1, "redirected");
+}
+
+static void test_empty(void)
+{
+	struct cache_info info;
+	struct cache_file *f;
+	unsigned char c;
+
+	if (!is_int(open_stat("/empty.bin", &f, &info), 0, "empty file"))
+		return;
+	ok(info.size == 0 && info.complete, "empty and complete");
+	is_int(read_wait(f, &c, 1, 0, 1), 0, "end of file at 0");
+	cache_info_fini(&info);
+	cache_close(f);
+}
+
+static void test_edges(void)
+{
+	unsigned char buf[100];
+	struct cache_info info;
+	struct cache_file *f = open_path("/film.bin");
+
+	is_int(cache_read(f, buf, 1, 0, 1), -EINVAL, "not bound, no bytes");
+	is_int(stat_wait(f, &info), 0, "bound");
+	is_int(read_wait(f, buf, 100, FILM_SIZE - 10, 100), 10,
+	       "short at the end");
+	ok(is_content(buf, 10, FILM_SIZE - 10, 1, 1), "the last bytes");
+	is_int(read_wait(f, buf, 100, FILM_SIZE, 100), 0, "end of file");
+	is_int(read_wait(f, buf, 100, UINT64_MAX - 5, 100), 0, "far past it");
+	is_int(read_wait(f, buf, 0, 5, 0), 0, "nothing wanted");
+	cache_info_fini(&info);
+	cache_close(f);
+}
+
+static void test_random_reads(void)
+{
+	static unsigned char buf[70000];
+	struct cache_info info;
+	struct cache_file *f;
+	unsigned bad = 0;
+	uint64_t off;
+	ssize_t n;
+
+	srandom(1);
+	if (!is_int(open_stat("/large.bin", &f, &info), 0, "large file"))
+		return;
+	for (int i = 0; i < 200; i++) {
+		off = random() % (LARGE_SIZE - sizeof(buf));
+		n = read_wait(f, buf, sizeof(buf), off, sizeof(buf));
+		bad += n != sizeof(buf) || !is_content(buf, n, off, 1, 1);
+	}
+	is_int(bad, 0, "200 random reads");
+	cache_info_fini(&info);
+	cache_close(f);
+}
+
+static void test_versions(void)
+{
+	static unsigned char buf[1000];
+	struct cache_info info, newer;
+	struct cache_file *f, *g;
+
+	if (!is_int(open_stat("/changes.bin", &f, &info), 0, "version 1"))
+		return;
+	is_int(read_wait(f, buf, sizeof(buf), 0, sizeof(buf)), sizeof(buf),
+	       "its first bytes");
+	ok(is_content(buf, sizeof(buf), 0, 1, 1), "are version 1");
+	is_int(read_wait(f, buf, sizeof(buf), 2000000, sizeof(buf)), -ESTALE,
+	       "a hole after the change");
+	is_int(read_wait(f, buf, sizeof(buf), 0, sizeof(buf)), sizeof(buf),
+	       "what was here can be read on");
+	ok(is_content(buf, sizeof(buf), 0, 1, 1), "and is version 1");
+	if (is_int(open_stat("/changes.bin", &g, &newer), 0, "version 2")) {
+		ok(newer.generation != info.generation, "a new generation");
+		is_int(read_all(g, 2), FILM_SIZE, "every byte is version 2");
+		cache_info_fini(&newer);
+		cache_close(g);
+	}
+	cache_info_fini(&info);
+	cache_close(f);
+}
+
+static void test_liar(void)
+{
+	is_int(open_error("/liar.bin"), -EIO, "206 from the wrong place");
+}
+
+static void test_deadline(void)
+{
+	unsigned char buf[1000];
+	struct cache_info info;
+	struct cache_file *f;
+
+	is_int(open_error("/silent.bin"), -ETIMEDOUT,
+	       "an origin that says nothing");
+	if (!is_int(open_stat("/stall.bin", &f, &info), 0, "one that stalls"))
+		return;
+	is_int(read_wait(f, buf, sizeof(buf), 1000000, sizeof(buf)),
+	       -ETIMEDOUT, "a hole of it");
+	is_int(read_wait(f, buf, sizeof(buf), 0, sizeof(buf)), sizeof(buf),
+	       "what came can be read");
+	cache_info_fini(&info);
+	cache_close(f);
+}
+
+static void test_cancel(void)
+{
+	struct cache_info info;
+	struct cache_file *f;
+	struct sync s;
+
+	if (!is_int(open_stat("/stall.bin", &f, &info), 0, "to be cancelled"))
+		return;
+	sync_init(&s, f, 2000000, 10);
+	ok(cache_cancel(&s.w), "cancelled before it is published");
+	ok(!cache_cancel(&s.w), "only once");
+	ok(cache_await(&s.w), "then publishing leaves it alone");
+	sync_init(&s, f, 2000000, 10);
+	ok(cache_await(&s.w), "published");
+	ok(cache_cancel(&s.w), "cancelled after");
+	ok(!cache_cancel(&s.w), "only once");
+	is_int(s.calls, 0, "ready has not run");
+	cache_info_fini(&info);
+	cache_close(f);
+}
+
+/* Each of many waiters on arriving bytes, cancelled by another thread at the
+ * same time: either cancel or ready has it, never both, never neither. */
+
+#define RACERS 2000
+
+struct racer {
+	struct sync s;
+	_Atomic int cancelled, published;
+};
+
+static void *cancel_all(void *arg)
+{
+	struct racer *r = arg;
+	unsigned seed = 7;
+
+	for (int i = 0; i < RACERS; i++) {
+		struct racer *one = &r[i];
+
+		if (rand_r(&seed) % 2)
+			while (!atomic_load(&one->published))
+				;
+		if (rand_r(&seed) % 3)
+			usleep(rand_r(&seed) % 700);
+		atomic_fetch_add(&one->cancelled, cache_cancel(&one->s.w));
+	}
+	return NULL;
+}
+
+static void test_cancel_race(void)
+{
+	struct racer *r = calloc(RACERS, sizeof(*r));
+	unsigned wrong = 0, cancelled = 0, ready = 0, refused = 0;
+	struct cache_info info;
+	struct cache_file *f;
+	pthread_t thread;
+
+	if (!is_int(open_stat("/slow.bin", &f, &info), 0, "a slow file"))
+		return;
+	for (int i = 0; i < RACERS; i++)
+		sync_init(&r[i].s, f, (uint64_t)i * (FILM_SIZE / RACERS), 1);
+	pthread_create(&thread, NULL, cancel_all, r);
+	for (int i = 0; i < RACERS; i++) {
+		if (!cache_await(&r[i].s.w)) {
+			/* Not published: who wants it must win it. */
+			atomic_fetch_add(&r[i].cancelled,
+					 cache_cancel(&r[i].s.w));
+			refused++;
+		}
+		atomic_store(&r[i].published, 1);
+	}
+	pthread_join(thread, NULL);
+	for (int i = 0; i < RACERS; i++) {
+		int c = atomic_load(&r[i].cancelled);
+
+		if (!c)
+			sync_wait(&r[i].s);
+		wrong += c + r[i].s.calls != 1;
+		cancelled += c;
+		ready += r[i].s.calls;
+	}
+	is_int(wrong, 0, "each waiter settled exactly once");
+	diag("%u cancelled, %u ready, %u not published", cancelled, ready,
+	     refused);
+	cache_info_fini(&info);
+	cache_close(f);
+	free(r);
+}
+
+static void *reader(void *arg)
+{
+	struct cache_info info;
+	struct cache_file *f;
+	int64_t *result = arg;
+
+	*result = open_stat("/film.bin?readers", &f, &info);
+	if (*result == 0) {
+		unsigned char *buf = malloc(64 * 1024);
+		uint64_t off = 0;
+		ssize_t n;
+
+		while ((n = read_wait(f, buf, 64 * 1024, off, 1)) > 0 &&
+		       is_content(buf, n, off, 1, 1))
+			off += n;
+		*result = n < 0 ? n : (int64_t)off;
+		free(buf);
+		cache_info_fini(&info);
+		cache_close(f);
+	}
+	return NULL;
+}
+
+static void test_readers(void)
+{
+	pthread_t threads[16];
+	int64_t results[16];
+	unsigned good = 0;
+
+	for (int i = 0; i < 16; i++)
+		pthread_create(&threads[i], NULL, reader, &results[i]);
+	for (int i = 0; i < 16; i++) {
+		pthread_join(threads[i], NULL);
+		good += results[i] == FILM_SIZE;
+	}
+	is_int(good, 16, "16 readers at once, every byte");
+}
+
+static void test_drop(void)
+{
+	struct cache_info info;
+	struct cache_file *f;
+	unsigned char buf[1000];
+	char url[256];
+
+	snprintf(url, sizeof(url), "%s/film.bin?drop", base);
+	is_int(cache_peek(cache, url, &info), -ENOENT, "nothing known");
+	if (!is_int(open_stat("/film.bin?drop", &f, &info), 0, "to be dropped"))
+		return;
+	cache_info_fini(&info);
+	is_int(cache_peek(cache, url, &info), 0, "known");
+	cache_info_fini(&info);
+	is_int(cache_drop(cache, url), 0, "dropped");
+	is_int(cache_peek(cache, url, &info), -ENOENT, "nothing known again");
+	is_int(read_wait(f, buf, sizeof(buf), 2500000, sizeof(buf)),
+	       sizeof(buf), "who has it open reads on");
+	ok(is_content(buf, sizeof(buf), 2500000, 1, 1), "the right bytes");
+	is_int(cache_drop(cache, url), 0, "nothing there to drop");
+	cache_close(f);
+}
+
+static void test_stop(void)
+{
+	enum { N = 100 };
+	static struct sync s[N];
+	struct cache_info info;
+	struct cache_file *f;
+	unsigned char buf[100];
+	unsigned settled = 0;
+
+	if (!is_int(open_stat("/stop.bin", &f, &info), 0, "before stop"))
+		return;
+	is_int(read_wait(f, buf, sizeof(buf), 0, sizeof(buf)), sizeof(buf),
+	       "some bytes");
+	for (int i = 0; i < N; i++) {
+		sync_init(&s[i], f, 1000000 + i * 10, 10);
+		settled += !cache_await(&s[i].w);
+	}
+	is_int(settled, 0, "100 readers wait");
+	cache_stop(cache);
+	for (int i = 0; i < N; i++)
+		settled += s[i].calls == 1 && s[i].status == -ESHUTDOWN;
+	is_int(settled, N, "stop answers all before it returns");
+	sync_init(&s[0], f, 1000000, 10);
+	ok(!cache_await(&s[0].w), "no more waiting");
+	is_int(cache_read(f, buf, 10, 1000000, 10), -ESHUTDOWN, "no more net");
+	is_int(cache_read(f, buf, 100, 0, 100), 100, "cached bytes remain");
+	cache_info_fini(&info);
+	cache_close(f);
+	cache_free(cache);
+	cache = NULL;
+}
+
+/* A new engine on the same folder, with the origin gone. */
+static void test_offline(void)
+{
+	unsigned char buf[1000];
+	struct cache_info info;
+	struct cache_file *f;
+
+	is_int(cache_start(&conf, &cache), 0, "started again");
+	check_whole("/film.bin", 1, "offline");
+	check_whole("/chunked.bin", 1, "offline, length learnt");
+	if (is_int(open_stat("/folder", &f, &info), 0, "offline folder")) {
+		ok(info.directory, "is one still");
+		cache_info_fini(&info);
+		cache_close(f);
+	}
+	if (is_int(open_stat("/stall.bin", &f, &info), 0, "a part, offline")) {
+		ok(!info.complete && info.cached > 50000, "is remembered");
+		is_int(read_wait(f, buf, 1000, 40000, 1000), 1000, "readable");
+		ok(is_content(buf, 1000, 40000, 3, 1), "and right");
+		is_int(read_wait(f, buf, 1000, 4000000, 1000), -EHOSTUNREACH,
+		       "a hole of it is not");
+		cache_info_fini(&info);
+		cache_close(f);
+	}
+	is_int(open_error("/never-seen.bin"), -EHOSTUNREACH, "what is unknown");
+	cache_stop(cache);
+	cache_free(cache);
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+int main(void)
+{
+	char *error = NULL;
+	char dir[128];
+
+	signal(SIGPIPE, SIG_IGN);
+	if (!mkdtemp(folder) || conf_init(&conf))
+		return 99;
+	snprintf(dir, sizeof(dir), "%s/cache", folder);
+	origin_start();
+	if (!ok(!conf_set(&conf, "cache_dir", dir, &error) &&
+		!conf_set(&conf, "read_timeout", "3", &error) &&
+		!conf_set(&conf, "stall_timeout", "2", &error),
+		"settings: %s", error ? error : "good") ||
+	    !is_int(cache_start(&conf, &cache), 0, "started"))
+		return done_testing();
+	struct cache *second;
+	is_int(cache_start(&conf, &second), -EBUSY, "one daemon a folder");
+	test_errors();
+	test_unreachable();
+	test_directory();
+	test_whole();
+	test_empty();
+	test_edges();
+	test_random_reads();
+	test_versions();
+	test_liar();
+	test_deadline();
+	test_cancel();
+	test_cancel_race();
+	test_readers();
+	test_drop();
+	test_stop();
+	origin_stop();
+	test_offline();
+	conf_fini(&conf);
+	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return done_testing();
+}
