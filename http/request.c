@@ -1,0 +1,330 @@
+#include "config.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "cache/conf.h"
+#include "cache/log.h"
+#include "cache/url.h"
+#include "request.h"
+#include "target.h"
+
+/* A file that changes under our eyes again and again is no file to serve. */
+#define REOPEN_MAX 3
+
+struct request *request_new(struct serve *s, const char *text)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->serve = s;
+	r->text = strdup(text);
+	if (!r->text) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void request_free(struct request *r)
+{
+	if (!r)
+		return;
+	request_unpark(r);
+	cache_close(r->file);
+	if (r->known)
+		cache_info_fini(&r->info);
+	free(r->url);
+	free(r->name);
+	free(r->text);
+	free(r);
+}
+
+/* ---- parking --------------------------------------------------------------- */
+
+static void on_ready(struct cache_waiter *w, int status)
+{
+	struct request *r = (struct request *)
+		((char *)w - offsetof(struct request, waiter));
+
+	r->woken = status;
+	MHD_resume_connection(r->connection);	/* r may be gone after this */
+}
+
+static void on_gone(struct watch_item *item)
+{
+	struct request *r = (struct request *)
+		((char *)item - offsetof(struct request, watched));
+
+	if (!cache_cancel(&r->waiter))
+		return;		/* on_ready has it */
+	r->woken = -ECONNABORTED;
+	MHD_resume_connection(r->connection);
+}
+
+/* Suspended first, published then: the other way round the connection could be
+ * resumed before it is suspended, and would sleep for ever. */
+void request_park(struct request *r, uint64_t off, size_t min, bool in_body)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	cache_waiter_init(&r->waiter, r->file, off, min, on_ready);
+	r->woken = 0;
+	r->parked = true;
+	MHD_suspend_connection(r->connection);
+	if (!cache_await(&r->waiter)) {
+		MHD_resume_connection(r->connection);
+		return;
+	}
+	if (!info)
+		return;
+	/* A resume from the access handler makes the daemon read first, and
+	 * end the connection when it reads a FIN; in the body it goes on. */
+	r->watched.fd = info->connect_fd;
+	r->watched.fin_is_gone = !in_body;
+	r->watched.gone = on_gone;
+	r->watching = watch_add(r->serve->watch, &r->watched) == 0;
+}
+
+int request_unpark(struct request *r)
+{
+	int woken;
+
+	if (r->watching)
+		watch_remove(r->serve->watch, &r->watched);
+	r->watching = false;
+	r->parked = false;
+	woken = r->woken;
+	r->woken = 0;
+	return woken;
+}
+
+/* ---- who may ask ------------------------------------------------------------ */
+
+static bool is_own_address(struct request *r, const char *host)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char text[NI_MAXHOST];
+
+	return info &&
+	       getsockname(info->connect_fd, (struct sockaddr *)&addr,
+			   &len) == 0 &&
+	       getnameinfo((struct sockaddr *)&addr, len, text, sizeof(text),
+			   NULL, 0, NI_NUMERICHOST) == 0 &&
+	       target_same_address(host, text);
+}
+
+/* A page can bring a browser here under a name of its own, not under a number:
+ * the address the client has reached us at is fine as well. */
+static bool may_ask_for(struct request *r, const char *field, size_t len)
+{
+	char host[TARGET_HOST_MAX];
+
+	return target_host(field, len, host) == 0 &&
+	       (target_is_loopback(host) ||
+		strcasecmp(host, r->serve->host) == 0 ||
+		is_own_address(r, host));
+}
+
+struct host_field {
+	const char *value;
+	unsigned count;
+};
+
+static enum MHD_Result take_host(void *cls, enum MHD_ValueKind kind,
+				 const char *key, const char *value)
+{
+	struct host_field *host = cls;
+
+	(void)kind;
+	if (strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0) {
+		host->value = value ? value : "";
+		host->count++;
+	}
+	return MHD_YES;
+}
+
+/* RFC 9112, 3.2: one Host, and only HTTP/1.0 may leave it out. 0 or a status. */
+static unsigned check_host(struct request *r, const struct target *target)
+{
+	struct host_field host = { 0 };
+
+	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, take_host,
+				  &host);
+	if (host.count > 1 || (host.count == 0 && r->http11))
+		return MHD_HTTP_BAD_REQUEST;
+	if (host.value && !may_ask_for(r, host.value, strlen(host.value)))
+		return MHD_HTTP_FORBIDDEN;
+	if (target->authority &&
+	    !may_ask_for(r, target->authority, target->authority_len))
+		return MHD_HTTP_FORBIDDEN;
+	return 0;
+}
+
+/* ---- what is asked for ------------------------------------------------------- */
+
+static bool is_url_name(const char *name)
+{
+	size_t n = strncmp(name, "https", 5) == 0 ? 5 : 4;
+
+	return strncmp(name, "http", 4) == 0 &&
+	       (name[n] == '/' || (name[n] == ':' && name[n + 1] == '/'));
+}
+
+/* A name of the settings; without a match -ENOENT. */
+static int find_file(const struct conf *conf, const char *name, char **url)
+{
+	size_t len = strcspn(name, "?");
+
+	for (size_t i = 0; i < conf->n_files; i++) {
+		if (!target_is_name(name, len, conf->files[i].name))
+			continue;
+		*url = strdup(conf->files[i].url);
+		return *url ? 0 : -ENOMEM;
+	}
+	return -ENOENT;
+}
+
+static int url_of_name(struct request *r, const char *name, char **url)
+{
+	struct url *u;
+	int rc;
+
+	if (!is_url_name(name))
+		return find_file(r->serve->conf, name, url);
+	rc = url_from_name(name, &u);
+	if (rc == -ENOENT)
+		return cache_url_of_name(r->serve->cache, name, url);
+	if (rc < 0)
+		return rc;
+	*url = strdup(u->sent);
+	url_free(u);
+	return *url ? 0 : -ENOMEM;
+}
+
+/* The last component and its extension serve for the media type. */
+static int open_resource(struct request *r)
+{
+	struct url *u;
+	int rc;
+
+	rc = cache_open(r->serve->cache, r->url, &r->file);
+	if (rc < 0)
+		return rc;
+	rc = url_parse(r->url, &u);
+	if (rc < 0)
+		return rc;
+	rc = url_name(u, &r->name);
+	url_free(u);
+	return rc == -ENAMETOOLONG ? 0 : rc;
+}
+
+static enum MHD_Result front_page(struct request *r)
+{
+	const char *at = r->serve->address;
+
+	return answer_text(r, MHD_HTTP_OK,
+		"spoolfs " PACKAGE_VERSION "\n\n"
+		"Remote files, cached and seekable, at this address. Put a URL "
+		"behind it, with '/' for '://':\n\n"
+		"    %shttps/example.com/film.mp4\n\n"
+		"is https://example.com/film.mp4; %shttps://example.com/film.mp4 "
+		"works too.\n", at, at);
+}
+
+static enum MHD_Result step_new(struct request *r)
+{
+	struct target target;
+	unsigned refusal;
+	int rc;
+
+	MHD_set_connection_option(r->connection,
+				  MHD_CONNECTION_OPTION_TIMEOUT, 0U);
+	if (target_parse(r->text, &target) < 0)
+		target = (struct target){ .name = NULL };
+	refusal = check_host(r, &target);
+	if (refusal == MHD_HTTP_FORBIDDEN)
+		return answer_text(r, refusal, "This Host is not served here; "
+				   "use %s\n", r->serve->address);
+	if (refusal)
+		return answer_text(r, refusal, "One Host field is needed.\n");
+	if (strcmp(r->method, "GET") != 0 && !r->head)
+		return answer_text(r, MHD_HTTP_METHOD_NOT_ALLOWED,
+				   "Only GET and HEAD are served here.\n");
+	if (!target.name)
+		return answer_text(r, MHD_HTTP_BAD_REQUEST,
+				   "This request target names no path.\n");
+	if (target.name[0] == '\0')
+		return front_page(r);
+	rc = url_of_name(r, target.name, &r->url);
+	if (rc == -ENOENT)
+		return answer_text(r, MHD_HTTP_NOT_FOUND,
+				   "No such name. A URL is written %s"
+				   "https/HOST/PATH\n", r->serve->address);
+	if (rc == 0)
+		rc = open_resource(r);
+	if (rc < 0)
+		return answer_error(r, rc);
+	r->phase = REQUEST_FACTS;
+	return MHD_YES;
+}
+
+static enum MHD_Result step_facts(struct request *r)
+{
+	int rc = cache_stat(r->file, &r->info);
+
+	if (rc == -EAGAIN) {
+		request_park(r, 0, 0, false);
+		return MHD_YES;
+	}
+	if (rc < 0)
+		return answer_error(r, rc);
+	r->known = true;
+	r->phase = REQUEST_BYTES;
+	return MHD_YES;
+}
+
+int request_reopen(struct request *r)
+{
+	if (r->reopened++ == REOPEN_MAX)
+		return -ESTALE;
+	cache_close(r->file);
+	r->file = NULL;
+	if (r->known)
+		cache_info_fini(&r->info);
+	r->known = false;
+	r->phase = REQUEST_FACTS;
+	return cache_open(r->serve->cache, r->url, &r->file);
+}
+
+enum MHD_Result request_step(struct request *r)
+{
+	enum MHD_Result result = MHD_YES;
+	int woken = request_unpark(r);
+
+	if (woken == -ECONNABORTED)
+		return MHD_NO;
+	if (woken == -ESTALE)
+		woken = request_reopen(r);
+	if (woken < 0)
+		return answer_error(r, woken);
+	while (result == MHD_YES && !r->parked &&
+	       r->phase != REQUEST_ANSWERED) {
+		if (r->phase == REQUEST_NEW)
+			result = step_new(r);
+		else if (r->phase == REQUEST_FACTS)
+			result = step_facts(r);
+		else
+			result = answer_facts(r);
+	}
+	return result;
+}

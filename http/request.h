@@ -1,0 +1,110 @@
+/* request: one HTTP request from its target to its last byte.
+ *
+ * serve.c owns the daemon and hands the events of libmicrohttpd in here;
+ * request.c finds the resource and waits for what the cache does not know yet;
+ * answer.c turns facts into a response and streams its body.
+ *
+ * Threads. A request belongs to the daemon's thread of its connection, which
+ * alone touches it, but for the time it is parked: then connection suspended,
+ * waiter published. Whoever settles the waiter (the engine by ready(), or the
+ * watch by cache_cancel; exactly one of them) writes `woken` and resumes the
+ * connection; resuming orders that write before the daemon thread's reads.
+ * Suspended connections are never closed by the daemon, so a parked request
+ * does not go away.
+ *
+ * Locks: none of its own.
+ */
+#ifndef SPOOL_REQUEST_H
+#define SPOOL_REQUEST_H
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cache/cache.h"
+#include "watch.h"
+
+/* A keep-alive connection without a request ends after so many seconds; one
+ * with a request is never timed out, so that a paused player may rest. */
+#define SERVE_IDLE_TIMEOUT 60
+
+struct serve {
+	struct cache *cache;
+	const struct conf *conf;
+	struct MHD_Daemon *daemon;
+	struct watch *watch;
+	char *host;		/* as configured, without port and brackets */
+	char *address;		/* "http://127.0.0.1:4612/" */
+};
+
+enum request_phase {
+	REQUEST_NEW,		/* nothing looked at yet */
+	REQUEST_FACTS,		/* which resource is known; its facts are not */
+	REQUEST_BYTES,		/* facts known; waits for all of a small range */
+	REQUEST_ANSWERED,	/* a response is queued */
+};
+
+struct request {
+	struct serve *serve;
+	struct MHD_Connection *connection;
+	char *text;		/* the request target as sent */
+	bool begun;		/* past the call in which a response would end
+				   the connection */
+	bool http11;
+	char method[16];	/* printable, cut */
+	bool head;
+	enum request_phase phase;
+
+	char *url, *name;	/* of the resource, or NULL */
+	struct cache_file *file;
+	bool known;		/* info is filled in */
+	struct cache_info info;
+	unsigned reopened;	/* since a newer version took over */
+
+	struct cache_waiter waiter;
+	struct watch_item watched;
+	bool watching, parked;
+	int woken;		/* 0, or the error the waiter was settled with;
+				   -ECONNABORTED: the client has gone */
+
+	/* the answer */
+	unsigned status;
+	uint64_t start, end;	/* the part of the file that is the body; end
+				   CACHE_SIZE_UNKNOWN: up to its end */
+	uint64_t sent;		/* of it, given to the daemon */
+	bool counted;		/* sent is kept (not with sendfile) */
+	int error;		/* what cut the body */
+};
+
+/* request.c */
+
+struct request *request_new(struct serve *s, const char *text);
+void request_free(struct request *r);
+
+/* Go on as far as possible: until a response is queued or the request parked.
+ * MHD_NO: end the connection. */
+enum MHD_Result request_step(struct request *r);
+
+/* Suspend until [off, off + min) is here (min 0: facts), an error, or the
+ * client has gone. The caller returns to the daemon at once. */
+void request_park(struct request *r, uint64_t off, size_t min, bool in_body);
+/* First thing after a resume: 0 or the error that ended the wait. Harmless
+ * when not parked. */
+int request_unpark(struct request *r);
+
+/* Another version took over before anything was sent: begin again with that
+ * one. 0, or -errno when that has happened too often. */
+int request_reopen(struct request *r);
+
+/* answer.c */
+
+/* A short text as the whole answer. */
+enum MHD_Result answer_text(struct request *r, unsigned status,
+			    const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* What a negative errno of the cache means to a client. */
+enum MHD_Result answer_error(struct request *r, int error);
+/* Facts are known: decide and queue the response, or park for a small range. */
+enum MHD_Result answer_facts(struct request *r);
+
+#endif

@@ -1,0 +1,36 @@
+/* serve: the HTTP endpoint on localhost.
+ *
+ * "/https/HOST/PATH?query" is the resource https://HOST/PATH?query, out of the
+ * cache; "/NAME" is a name of the settings ([file "NAME"]). GET and HEAD, one
+ * byte range, streamed while it downloads. What is here is sent with sendfile;
+ * what is not here parks the request, not the thread: no thread of the
+ * endpoint ever waits for an origin.
+ *
+ * It refuses to be anybody's proxy: it listens on loopback unless told
+ * otherwise, and answers only to Host names that are this machine's own.
+ *
+ * Threads: a few of libmicrohttpd's, and one that watches the clients of
+ * parked requests. They inherit the signal mask of serve_start's caller.
+ */
+#ifndef SPOOL_SERVE_H
+#define SPOOL_SERVE_H
+
+struct cache;
+struct conf;
+struct serve;
+
+/* Listen on conf->http ("ADDRESS:PORT", not NULL; port 0: any) and serve. c
+ * and conf must outlive it. 0; or -errno with *error (malloc'd, one line) that
+ * says what could not be had. */
+int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
+		char **error);
+
+/* "http://127.0.0.1:4612/": where local clients reach it. Lives as long as s. */
+const char *serve_address(const struct serve *s);
+
+/* End it: connections are cut, threads joined, s freed. Only after cache_stop,
+ * which settles every parked request; libmicrohttpd ends the process when it
+ * is stopped with one still suspended. NULL is fine. */
+void serve_stop(struct serve *s);
+
+#endif
