@@ -3,6 +3,8 @@
  * Pure. fetch feeds header lines as they come; reply_judge then says what the
  * body is worth to an entry. This is where "correct bytes, always" is kept:
  * nothing is written to a cache file that was not accepted here.
+ *
+ * reply.c reads the lines, judge.c compares versions and judges.
  */
 #ifndef SPOOL_REPLY_H
 #define SPOOL_REPLY_H
@@ -157,9 +159,12 @@ struct reply_facts {
  *       pieces can't be known to belong together (RFC 9110, 15.3.7.3).
  *       AGREES: DATA, or RETRY -EIO if it starts elsewhere. A total of `*`
  *       leaves the known size as it is; a range beyond that DIFFERS.
- *  200  FAIL -EIO when encoded, or when a Content-Range says that it is not
- *       the whole file. DATA from 0 when not bound or AGREES, else CHANGED.
- *       ranges is false, whatever Accept-Ranges says.
+ *  200  FAIL -EIO when encoded, multipart, or when a Content-Range says that
+ *       it is not the whole file. DATA from 0 when not bound or AGREES; CHANGED
+ *       when it DIFFERS. UNKNOWN: CHANGED when we had a validator; DATA when
+ *       the origin never gave one, for then the bytes alone can tell, and the
+ *       caller compares those it has. ranges is false, whatever Accept-Ranges
+ *       says.
  *  other 2xx  FAIL -EIO.
  *  304  NOT_MODIFIED when validating and bound and not DIFFERS (size is not
  *       compared). DIFFERS: CHANGED_ELSEWHERE, for such an answer must not
