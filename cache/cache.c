@@ -1,32 +1,15 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "entry.h"
+#include "core.h"
 #include "fetch.h"
 #include "log.h"
 #include "save.h"
-
-#define TABLE_SIZE 4096
-
-struct cache {
-	const struct conf *conf;
-	struct store *store;
-	struct saver *saver;
-	struct fetch *fetch;
-	_Atomic bool stopping;
-
-	pthread_mutex_t lock;
-	struct entry *table[TABLE_SIZE];	/* the current generations */
-	struct entry *all;			/* every entry */
-};
 
 /* The table. */
 
@@ -36,7 +19,7 @@ static struct entry **bucket_locked(struct cache *c, const char *key)
 
 	for (; *key; key++)
 		h = (h ^ (unsigned char)*key) * 1099511628211u;
-	return &c->table[h % TABLE_SIZE];
+	return &c->table[h % CACHE_TABLE_SIZE];
 }
 
 static void table_insert_locked(struct cache *c, struct entry *e)
@@ -191,8 +174,7 @@ found:
 	return 0;
 }
 
-static int entry_get_text(struct cache *c, const char *text,
-			  struct entry **out)
+int cache_entry(struct cache *c, const char *text, struct entry **out)
 {
 	struct url *u;
 	int err = url_parse(text, &u);
@@ -339,254 +321,12 @@ void cache_free(struct cache *c)
 	free(c);
 }
 
-/* Files. */
-
-static void file_attach(struct cache_file *f, struct entry *e)
-{
-	pthread_mutex_lock(&e->lock);
-	f->entry = e;
-	f->prev = NULL;
-	f->next = e->files;
-	if (e->files)
-		e->files->prev = f;
-	e->files = f;
-	pthread_mutex_unlock(&e->lock);
-}
-
-static void file_detach(struct cache_file *f)
-{
-	struct entry *e = f->entry;
-
-	pthread_mutex_lock(&e->lock);
-	if (f->prev)
-		f->prev->next = f->next;
-	else
-		e->files = f->next;
-	if (f->next)
-		f->next->prev = f->prev;
-	pthread_mutex_unlock(&e->lock);
-	if (!e->complete)
-		fetch_kick(e->cache->fetch, e);
-	entry_unref(e);
-}
-
-int cache_open(struct cache *c, const char *url, struct cache_file **out)
-{
-	struct cache_file *f = calloc(1, sizeof(*f));
-	struct entry *e;
-	int err;
-
-	if (!f)
-		return -ENOMEM;
-	err = entry_get_text(c, url, &e);
-	if (err) {
-		free(f);
-		return err;
-	}
-	f->opened_ms = now_ms();
-	file_attach(f, e);
-	*out = f;
-	return 0;
-}
-
-void cache_close(struct cache_file *f)
-{
-	if (!f)
-		return;
-	file_detach(f);
-	free(f);
-}
-
-/* An unbound file of a superseded entry moves to its successor. */
-static int file_follow(struct cache_file *f)
-{
-	struct entry *e;
-	int err = entry_get_text(f->entry->cache, f->entry->url->sent, &e);
-
-	if (err)
-		return err;
-	file_detach(f);
-	file_attach(f, e);
-	return 0;
-}
-
-/* 0: the facts stand; -EAGAIN: the origin has to be asked; -errno. */
-static int facts_locked(struct entry *e, struct cache_file *f)
-{
-	int err;
-
-	if (f->bound || e->state == ENTRY_DIRECTORY)
-		return 0;
-	err = entry_refusal_locked(e);
-	if (err)
-		return err;
-	if (e->state == ENTRY_KNOWN && entry_fresh_locked(e, f))
-		return 0;
-	return e->cache->stopping ? -ESHUTDOWN : -EAGAIN;
-}
-
-int cache_stat(struct cache_file *f, struct cache_info *out)
-{
-	struct entry *e;
-	int err;
-
-	for (;;) {
-		e = f->entry;
-		pthread_mutex_lock(&e->lock);
-		if (f->bound || !e->superseded)
-			break;
-		pthread_mutex_unlock(&e->lock);
-		err = file_follow(f);
-		if (err)
-			return err;
-	}
-	err = facts_locked(e, f);
-	if (!err)
-		err = entry_info_locked(e, out);
-	if (!err)
-		f->bound = true;
-	pthread_mutex_unlock(&e->lock);
-	return err;
-}
-
-/* Account for a read in the file's cursors; true when the engine should look
- * at the entry again. */
-static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
-			     bool missed)
-{
-	int64_t now = now_ms();
-	size_t i;
-
-	for (i = 0; i < FILE_CURSORS && !missed; i++)
-		if (f->cursors[i].pos == off + len && f->cursors[i].run) {
-			/* The read that was waited for, now served. */
-			f->cursors[i].used_ms = now;
-			return false;
-		}
-	i = plan_read(f->cursors, FILE_CURSORS, off, len, missed, now);
-	if (f->cursors[i].run == len)
-		f->quiet[i] = 0;
-	if (f->cursors[i].pos <= f->quiet[i])
-		return false;
-	f->quiet[i] = UINT64_MAX;	/* once, until planned anew */
-	return true;
-}
-
-/* How many bytes, at most len, may be taken from e->fd at off. */
-static ssize_t readable(struct cache_file *f, size_t len, uint64_t off,
-			size_t min)
-{
-	struct entry *e = f->entry;
-	uint64_t size, run;
-	ssize_t n;
-	bool kick = false;
-
-	if (!f->bound)
-		return -EINVAL;
-	if (atomic_load_explicit(&e->complete, memory_order_acquire)) {
-		size = e->rec.version.size;
-		if (off >= size)
-			return 0;
-		return size - off < len ? (ssize_t)(size - off) : (ssize_t)len;
-	}
-	if (e->state == ENTRY_DIRECTORY)
-		return -EISDIR;
-	if (min < 1)
-		min = 1;
-	if (min > len)
-		min = len;
-	pthread_mutex_lock(&e->lock);
-	size = e->rec.version.size;
-	run = extent_run(&e->rec.present, off);
-	if (off >= size || len == 0) {
-		n = 0;
-	} else if (run >= min || run >= size - off) {
-		n = run < len ? (ssize_t)run : (ssize_t)len;
-		kick = file_read_locked(f, off, n, false);
-	} else if (e->superseded) {
-		n = -ESTALE;
-	} else if (e->cache->stopping) {
-		n = -ESHUTDOWN;
-	} else {
-		n = entry_refusal_locked(e);
-		if (n == 0)
-			n = -EAGAIN;
-	}
-	pthread_mutex_unlock(&e->lock);
-	if (kick)
-		fetch_kick(e->cache->fetch, e);
-	return n;
-}
-
-ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
-		      size_t min)
-{
-	ssize_t n = readable(f, len, off, min);
-
-	if (n >= 0)
-		*fd = f->entry->fd;
-	return n;
-}
-
-ssize_t cache_read(struct cache_file *f, void *buf, size_t len, uint64_t off,
-		   size_t min)
-{
-	ssize_t n = readable(f, len, off, min), got, done = 0;
-
-	while (done < n) {
-		got = pread(f->entry->fd, (char *)buf + done, n - done,
-			    (off_t)(off + done));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)	/* published bytes are there, or the disk is
-				   at fault */
-			return got < 0 ? -errno : -EIO;
-		done += got;
-	}
-	return n;
-}
-
-static bool settled_already_locked(struct entry *e, struct cache_waiter *w)
-{
-	uint64_t size = e->rec.version.size;
-
-	if (e->superseded || e->cache->stopping)
-		return true;
-	if (w->min == 0)
-		return facts_locked(e, w->file) != -EAGAIN;
-	return w->off >= size || extent_run(&e->rec.present, w->off) >=
-		(w->min < size - w->off ? w->min : size - w->off) ||
-		entry_refusal_locked(e);
-}
-
-bool cache_await(struct cache_waiter *w)
-{
-	struct entry *e = w->file->entry;
-	struct fetch *fetch = e->cache->fetch;
-
-	entry_ref(e);	/* w and its file may be gone after publishing */
-	pthread_mutex_lock(&e->lock);
-	if (settled_already_locked(e, w)) {
-		pthread_mutex_unlock(&e->lock);
-		entry_unref(e);
-		return false;
-	}
-	w->deadline_ms = now_ms() + e->cache->conf->read_timeout * INT64_C(1000);
-	if (w->min)
-		file_read_locked(w->file, w->off, w->min, true);
-	entry_park_locked(e, w);
-	pthread_mutex_unlock(&e->lock);
-	fetch_kick(fetch, e);
-	entry_unref(e);
-	return true;
-}
-
 /* What is known, without asking anybody. */
 
 int cache_peek(struct cache *c, const char *url, struct cache_info *out)
 {
 	struct entry *e;
-	int err = entry_get_text(c, url, &e);
+	int err = cache_entry(c, url, &e);
 
 	if (err)
 		return err;
@@ -603,7 +343,7 @@ int cache_ranges(struct cache *c, const char *url, char **text)
 	FILE *out;
 	char *s = NULL;
 	size_t len, i;
-	int err = entry_get_text(c, url, &e);
+	int err = cache_entry(c, url, &e);
 
 	if (err)
 		return err;
@@ -632,7 +372,7 @@ int cache_ranges(struct cache *c, const char *url, char **text)
 int cache_drop(struct cache *c, const char *url)
 {
 	struct entry *e;
-	int err = entry_get_text(c, url, &e);
+	int err = cache_entry(c, url, &e);
 
 	if (err)
 		return err;

@@ -1,8 +1,8 @@
 /* transfer: one HTTP request of the engine, from its headers to the last byte
  * on disk. Engine thread only.
  *
- * transfer.c speaks to curl and keeps the bytes; what a verdict means for the
- * entry is decided in verdict.c, what to request next in fetch.c.
+ * transfer.c speaks to curl and keeps the bytes; what an answer means for the
+ * entry is decided in verdict.c, what to request next in schedule.c.
  */
 #ifndef SPOOL_TRANSFER_H
 #define SPOOL_TRANSFER_H
@@ -86,13 +86,5 @@ int verdict_headers(struct transfer *t);
  * when t goes on with another request (a redirect). */
 bool verdict_done(struct transfer *t, CURLcode result, const struct conf *conf,
 		  int64_t now);
-
-/* The other transfers of this entry, all but keep, are worth nothing any more:
- * what they bring is not taken. In fetch.c; usable inside curl's callbacks. */
-void fetch_abandon(struct entry *e, const struct transfer *keep);
-/* Move t to another entry (a newer generation), with its reference. */
-void fetch_move(struct transfer *t, struct entry *to);
-/* The entry has changed: save it, and look at it again. */
-void fetch_changed(struct fetch *f, struct entry *e, bool save_at_once);
 
 #endif

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine.h"
 #include "log.h"
-#include "transfer.h"
 
 #define BACKOFF_MIN_MS 250
 #define BACKOFF_MAX_MS 10000
@@ -100,7 +100,7 @@ static int take_data(struct transfer *t)
 		pthread_mutex_lock(&e->lock);
 		e->ranges = PLAN_RANGES_NO;
 		pthread_mutex_unlock(&e->lock);
-		fetch_abandon(e, t);
+		schedule_abandon(e, t);
 		t->end = t->facts.end;
 	} else if (t->facts.end < t->end) {
 		t->end = t->facts.end;
@@ -126,8 +126,8 @@ static int take_changed(struct transfer *t)
 	}
 	log_info(LOG_FETCH, "%s: the origin has another version",
 		 redacted(old, url));
-	fetch_abandon(old, t);
-	fetch_move(t, e);
+	schedule_abandon(old, t);
+	schedule_move(t, e);
 	entry_unref(e);
 	return take_data(t);
 }
@@ -297,7 +297,7 @@ static void restart_generation(struct transfer *t)
 		return;
 	log_info(LOG_FETCH, "%s: the origin has another version",
 		 redacted(old, url));
-	fetch_abandon(old, t);
+	schedule_abandon(old, t);
 	entry_unref(e);
 }
 

@@ -1,0 +1,26 @@
+/* core: the cache itself, for cache.c (table, life, what is known) and file.c
+ * (open files, reading, waiting). */
+#ifndef SPOOL_CORE_H
+#define SPOOL_CORE_H
+
+#include "entry.h"
+
+#define CACHE_TABLE_SIZE 4096
+
+struct cache {
+	const struct conf *conf;
+	struct store *store;
+	struct saver *saver;
+	struct fetch *fetch;
+	_Atomic bool stopping;
+
+	pthread_mutex_t lock;
+	struct entry *table[CACHE_TABLE_SIZE];	/* the current generations */
+	struct entry *all;			/* every entry */
+};
+
+/* The current entry of a URL, made and loaded if need be, with a reference.
+ * 0; -EINVAL, -ENAMETOOLONG, -ENOMEM. */
+int cache_entry(struct cache *c, const char *url, struct entry **out);
+
+#endif

@@ -1,0 +1,447 @@
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "log.h"
+
+#define FLIGHTS_MAX 64
+#define CURSORS_MAX 64
+
+/* Hosts. */
+
+static struct host *host_get(struct fetch *f, const char *origin)
+{
+	struct host *h;
+
+	for (h = f->hosts; h; h = h->next)
+		if (strcmp(h->origin, origin) == 0)
+			return h;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return NULL;
+	h->origin = strdup(origin);
+	if (!h->origin) {
+		free(h);
+		return NULL;
+	}
+	h->next = f->hosts;
+	f->hosts = h;
+	return h;
+}
+
+static struct host *entry_host(struct fetch *f, struct entry *e)
+{
+	return host_get(f, (e->target ? e->target : e->url)->origin);
+}
+
+bool schedule_has_room(struct fetch *f, struct entry *e)
+{
+	struct host *h = entry_host(f, e);
+
+	return h && h->active < f->conf->max_connections;
+}
+
+static void smooth(uint64_t *average, uint64_t sample)
+{
+	*average = *average ? (*average * 7 + sample) / 8 : sample;
+}
+
+static void host_measure(struct transfer *t, int64_t now)
+{
+	curl_off_t first = 0, sent = 0;
+
+	if (t->phase != TRANSFER_BODY || !t->body_ms)
+		return;
+	curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
+	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
+	if (first > sent)
+		smooth(&t->host->latency_us, first - sent);
+	if (now - t->body_ms >= 20 && t->body_bytes >= 64 * 1024)
+		smooth(&t->host->rate,
+		       t->body_bytes * 1000 / (uint64_t)(now - t->body_ms));
+}
+
+/* A connection is free again: let the entry that has waited for one, the most
+ * urgent first, be planned. */
+static void host_freed(struct fetch *f, struct host *h)
+{
+	struct entry *e, *best = NULL;
+
+	for (e = f->hot; e; e = e->hot_next)
+		if (e->unmet >= 0 && (!best || e->unmet <= best->unmet) &&
+		    entry_host(f, e) == h)
+			best = e;	/* the list has the newest first */
+	if (best)
+		best->plan_due = true;
+}
+
+void schedule_free_hosts(struct fetch *f)
+{
+	struct host *h;
+
+	while ((h = f->hosts)) {
+		f->hosts = h->next;
+		free(h->origin);
+		free(h);
+	}
+}
+
+/* Transfers. */
+
+static void transfer_link(struct fetch *f, struct transfer *t)
+{
+	t->all_next = f->transfers;
+	if (f->transfers)
+		f->transfers->all_prev = t;
+	f->transfers = t;
+	t->next = t->entry->transfers;
+	t->entry->transfers = t;
+	t->entry->n_transfers++;
+}
+
+static void entry_unlink(struct transfer *t)
+{
+	struct transfer **p = &t->entry->transfers;
+
+	while (*p != t)
+		p = &(*p)->next;
+	*p = t->next;
+	t->entry->n_transfers--;
+}
+
+static void transfer_end(struct transfer *t)
+{
+	struct fetch *f = t->fetch;
+	struct host *h = t->host;
+
+	if (t->all_prev)
+		t->all_prev->all_next = t->all_next;
+	else
+		f->transfers = t->all_next;
+	if (t->all_next)
+		t->all_next->all_prev = t->all_prev;
+	entry_unlink(t);
+	t->entry->plan_due = true;
+	transfer_free(t);
+	h->active--;
+	host_freed(f, h);
+}
+
+void schedule_stop(struct transfer *t)
+{
+	curl_multi_remove_handle(t->fetch->multi, t->easy);
+	if (t->phase == TRANSFER_BODY && !t->error && transfer_flush(t) == 0)
+		fetch_changed(t->fetch, t->entry, false);
+	host_measure(t, now_ms());
+	transfer_end(t);
+}
+
+void schedule_abandon(struct entry *e, const struct transfer *keep)
+{
+	struct transfer *t;
+
+	for (t = e->transfers; t; t = t->next)
+		if (t != keep)
+			t->abandoned = true;
+}
+
+void schedule_move(struct transfer *t, struct entry *to)
+{
+	entry_unlink(t);
+	entry_unref(t->entry);
+	t->entry = to;
+	entry_ref(to);
+	t->next = to->transfers;
+	to->transfers = t;
+	to->n_transfers++;
+	fetch_hot(t->fetch, to);
+}
+
+static bool transfer_start(struct fetch *f, struct entry *e, uint64_t start,
+			   uint64_t end, enum plan_priority priority,
+			   bool conditional)
+{
+	struct transfer *t = transfer_new(f, e, start, end, conditional);
+
+	if (!t)
+		return false;
+	t->host = host_get(f, t->target->origin);
+	t->priority = t->planned = priority;
+	if (!t->host || transfer_prepare(t, f->conf) ||
+	    curl_multi_add_handle(f->multi, t->easy)) {
+		transfer_free(t);
+		return false;
+	}
+	t->host->active++;
+	transfer_link(f, t);
+	log_debug(LOG_FETCH, "%s: %" PRIu64 "-%" PRIu64 "%s", e->name, start,
+		  end, conditional ? " validate" : "");
+	return true;
+}
+
+/* A redirect may lead to another host. */
+static void transfer_again(struct fetch *f, struct transfer *t)
+{
+	struct host *h = host_get(f, t->target->origin);
+
+	if (h && h != t->host) {
+		t->host->active--;
+		host_freed(f, t->host);
+		t->host = h;
+		h->active++;
+	}
+	if (curl_multi_add_handle(f->multi, t->easy))
+		transfer_end(t);
+}
+
+void schedule_finished(struct fetch *f, struct transfer *t, CURLcode result)
+{
+	int64_t now = now_ms();
+
+	host_measure(t, now);
+	curl_multi_remove_handle(f->multi, t->easy);
+	if (t->abandoned || !verdict_done(t, result, f->conf, now))
+		transfer_end(t);
+	else
+		transfer_again(f, t);
+}
+
+/* Planning. */
+
+/* The flights of the entry being planned, as the planner numbers them; NULL
+ * for one that has ended since. */
+struct flight_list {
+	struct transfer *v[FLIGHTS_MAX];
+	size_t n;
+};
+
+/* Make place on a full host for somebody who waits: end the transfer that is
+ * needed least, if nobody waits for it. */
+static bool preempt(struct fetch *f, struct host *h, struct flight_list *own)
+{
+	struct transfer *t, *victim = NULL;
+	size_t i;
+
+	for (t = f->transfers; t; t = t->all_next)
+		if (t->host == h && t->phase == TRANSFER_BODY &&
+		    t->priority != PLAN_URGENT &&
+		    (!victim || t->priority > victim->priority))
+			victim = t;
+	if (!victim)
+		return false;
+	log_debug(LOG_PLAN, "%s: makes place", victim->entry->name);
+	for (i = 0; i < own->n; i++)
+		if (own->v[i] == victim)
+			own->v[i] = NULL;
+	schedule_stop(victim);
+	return true;
+}
+
+static void start_planned(struct fetch *f, struct entry *e,
+			  const struct plan_action *a, bool conditional,
+			  struct flight_list *own)
+{
+	struct host *h = entry_host(f, e);
+
+	if (!h)
+		return;
+	if (h->active >= f->conf->max_connections &&
+	    (a->priority != PLAN_URGENT || !preempt(f, h, own))) {
+		if (e->unmet < 0 || (int)a->priority < e->unmet)
+			e->unmet = a->priority;
+		return;
+	}
+	if (!transfer_start(f, e, a->start, a->end, a->priority, conditional))
+		e->retry_ms = now_ms() + TICK_MS;
+}
+
+/* The cursors worth planning for: those in use, near neighbours as one. */
+static size_t snapshot_cursors_locked(struct entry *e, int64_t now,
+				      struct plan_cursor *out)
+{
+	struct cache_file *file;
+	const struct plan_cursor *c;
+	size_t i, j, n = 0;
+
+	for (file = e->files; file; file = file->next)
+		for (i = 0; i < FILE_CURSORS; i++) {
+			c = &file->cursors[i];
+			if (!c->run || now - c->used_ms > PLAN_IDLE_MS)
+				continue;
+			for (j = 0; j < n; j++)
+				if (c->pos - out[j].pos + 65536 < 131072)
+					break;
+			if (j == CURSORS_MAX)
+				continue;
+			if (j == n)
+				out[n++] = *c;
+			else if (c->run > out[j].run)
+				out[j] = *c;
+		}
+	return n;
+}
+
+static void set_quiet_locked(struct entry *e, const struct plan_input *in)
+{
+	struct cache_file *file;
+	size_t i;
+
+	for (file = e->files; file; file = file->next)
+		for (i = 0; i < FILE_CURSORS; i++)
+			if (file->cursors[i].run)
+				file->quiet[i] = plan_quiet_until(
+					in, &file->cursors[i]);
+}
+
+/* Waits for bytes, oldest first; *facts: somebody waits for facts. */
+static size_t snapshot_waits_locked(struct fetch *f, struct entry *e,
+				    bool *facts)
+{
+	const struct cache_waiter *w;
+	struct plan_wait *grown;
+	size_t n = 0;
+
+	if (e->n_waiters > f->cap_waits) {
+		grown = realloc(f->waits, 2 * e->n_waiters * sizeof(*grown));
+		if (grown) {
+			f->waits = grown;
+			f->cap_waits = 2 * e->n_waiters;
+		}
+	}
+	for (w = e->waiters; w; w = w->next) {
+		if (!w->min)
+			*facts = true;
+		else if (n < f->cap_waits)
+			f->waits[n++] = (struct plan_wait){ w->off,
+							    w->off + w->min };
+	}
+	return n;
+}
+
+static void snapshot_flights(struct entry *e, struct plan_flight *out,
+			     struct flight_list *own, bool *validating)
+{
+	struct transfer *t;
+
+	own->n = 0;
+	for (t = e->transfers; t && own->n < FLIGHTS_MAX; t = t->next) {
+		if (t->abandoned)
+			continue;
+		if (t->conditional && t->phase != TRANSFER_BODY) {
+			*validating = true;
+			continue;
+		}
+		out[own->n] = (struct plan_flight){
+			.pos = t->pos, .end = t->end,
+			.stoppable = t->phase == TRANSFER_BODY,
+		};
+		own->v[own->n++] = t;
+	}
+}
+
+/* A transfer that somebody waits for must not make place for others. */
+static void set_priorities(const struct plan_input *in,
+			   const struct flight_list *own)
+{
+	struct transfer *t;
+	size_t i, j;
+
+	for (i = 0; i < own->n; i++) {
+		t = own->v[i];
+		t->priority = t->planned;
+		for (j = 0; j < in->n_waits; j++)
+			if (in->waits[j].start < t->end &&
+			    in->waits[j].end > t->pos) {
+				t->priority = PLAN_URGENT;
+				break;
+			}
+	}
+}
+
+static void carry_out(struct fetch *f, struct entry *e,
+		      const struct plan_action *a, struct flight_list *own)
+{
+	struct transfer *t;
+
+	if (a->verb == PLAN_START) {
+		start_planned(f, e, a, false, own);
+		return;
+	}
+	t = own->v[a->flight];
+	if (t && a->verb == PLAN_CUT) {
+		t->end = a->end;
+	} else if (t) {
+		own->v[a->flight] = NULL;
+		schedule_stop(t);
+	}
+}
+
+/* Ask the origin whether what we have still holds; unless it could not be
+ * reached a moment ago. */
+static void validate(struct fetch *f, struct entry *e, int64_t now,
+		     struct flight_list *own)
+{
+	const struct plan_action ask = {
+		.verb = PLAN_START, .priority = PLAN_URGENT,
+		.start = 0, .end = PLAN_PROBE,
+	};
+	struct host *h = entry_host(f, e);
+
+	if (h && now < h->down_until_ms)
+		entry_confirm(e, 0);
+	else
+		start_planned(f, e, &ask, true, own);
+}
+
+void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
+{
+	struct plan_flight flights[FLIGHTS_MAX];
+	struct flight_list own;
+	struct plan_cursor cursors[CURSORS_MAX];
+	struct plan_action actions[PLAN_ACTIONS_MAX];
+	struct host *h = entry_host(f, e);
+	bool facts = false, validating = false;
+	size_t i, n = 0;
+	struct plan_input in = {
+		.present = &e->rec.present,
+		.flights = flights, .cursors = cursors,
+		.max_flights = f->conf->max_connections < FLIGHTS_MAX ?
+			f->conf->max_connections : FLIGHTS_MAX,
+		.fill = f->conf->fill,
+		.rate = h ? h->rate : 0, .latency_us = h ? h->latency_us : 0,
+		.now_ms = now,
+	};
+
+	e->plan_due = false;
+	e->unmet = -1;
+	e->wake_ms = INT64_MAX;
+	e->planned_ms = now;
+	if (e->state == ENTRY_DIRECTORY || e->superseded)
+		return;
+	snapshot_flights(e, flights, &own, &validating);
+	in.n_flights = own.n;
+	pthread_mutex_lock(&e->lock);
+	in.size = e->rec.version.size;
+	in.ranges = e->state == ENTRY_KNOWN ? e->ranges :
+		e->no_range ? PLAN_RANGES_NO : PLAN_RANGES_UNKNOWN;
+	in.n_waits = snapshot_waits_locked(f, e, &facts);
+	in.waits = f->waits;
+	in.n_cursors = snapshot_cursors_locked(e, now, cursors);
+	in.probe = facts && e->state == ENTRY_NEW;
+	n = plan_next(&in, actions, &e->wake_ms);
+	set_quiet_locked(e, &in);
+	pthread_mutex_unlock(&e->lock);
+
+	set_priorities(&in, &own);
+	if (facts && e->state == ENTRY_KNOWN && !validating)
+		validate(f, e, now, &own);
+	for (i = 0; i < n; i++)
+		if (actions[i].verb != PLAN_START || now >= e->retry_ms)
+			carry_out(f, e, &actions[i], &own);
+	if (now < e->retry_ms && e->retry_ms < e->wake_ms && n)
+		e->wake_ms = e->retry_ms;
+}
