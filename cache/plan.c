@@ -96,17 +96,14 @@ static void shorten_longest(struct plan *p)
 /* Make sure of a place, and of room for n actions beside what that takes. */
 static bool make_place(struct plan *p, size_t n)
 {
-	size_t victim;
+	while (p->running >= p->in->max_flights) {
+		size_t victim = background_flight(p);
 
-	if (p->running < p->in->max_flights)
-		return room(p, n);
-	if (!room(p, n + 1))
-		return false;
-	victim = background_flight(p);
-	if (victim == NONE)
-		return false;
-	stop(p, victim);
-	return true;
+		if (victim == NONE || !room(p, n + 1))
+			return false;
+		stop(p, victim);
+	}
+	return room(p, n);
 }
 
 /* ---- urgent ---------------------------------------------------------------
@@ -185,7 +182,8 @@ static void start_urgent(struct plan *p, const struct plan_wait *w,
 	struct extent want = { off, reach(p, w, off) }, gap;
 
 	gather(p, &want);
-	if (!view_gap(p, want.start, p->limit, &gap))
+	if (!view_gap(p, want.start, p->limit, &gap) ||
+	    gap.start != want.start)
 		return;
 	want.end = least(want.end, plus(want.start, PLAN_WINDOW_MAX));
 	want.end = least(want.end, gap.end);

@@ -401,6 +401,254 @@ static void test_rule(const struct rule *r)
 	extent_fini(&present);
 }
 
+/* ---- any snapshot ---------------------------------------------------------
+ */
+
+#define SNAPSHOTS 200000
+
+struct snapshot {
+	struct plan_input in;
+	struct extent_set present;
+	struct plan_flight flights[SIM_FLIGHTS];
+	struct plan_wait waits[24];
+	struct plan_cursor cursors[8];
+};
+
+static uint64_t seed;
+
+static uint64_t any(uint64_t below)
+{
+	return below ? sim_random(&seed) % below : 0;
+}
+
+static bool one_in(uint64_t n)
+{
+	return any(n) == 0;
+}
+
+/* Of every order of magnitude below. */
+static uint64_t some(uint64_t below)
+{
+	return any(below >> any(32));
+}
+
+static uint64_t any_size(void)
+{
+	static const uint64_t odd[] = { 0, 1, 64 * KIB, UINT64_MAX - 1,
+					INT64_MAX, UNKNOWN, UNKNOWN };
+
+	return one_in(4) ? odd[any(7)] : 1 + some((uint64_t)1 << 41);
+}
+
+/* An offset where something may happen: in the file, at a cursor, or just
+ * anywhere. */
+static uint64_t any_place(const struct snapshot *s, uint64_t span)
+{
+	uint64_t near = s->cursors[any(8)].pos;
+
+	if (one_in(16))
+		return sim_random(&seed) >> any(64);
+	return one_in(2) ? near + some(8 * MIB) - some(8 * MIB) : some(span);
+}
+
+static void any_present(struct snapshot *s, uint64_t span)
+{
+	for (uint64_t k = any(20); k-- > 0;) {
+		uint64_t start = any_place(s, span);
+		uint64_t end = start + some(span);
+
+		if (end < start || end > span)
+			end = span;
+		if (start < end && extent_add(&s->present, start, end) < 0)
+			diag("no memory");
+	}
+}
+
+static bool overlaps(const struct snapshot *s, const struct plan_flight *f)
+{
+	for (size_t i = 0; i < s->in.n_flights; i++)
+		if (f->pos < s->flights[i].end && s->flights[i].pos < f->end)
+			return true;
+	return false;
+}
+
+/* Flights as an engine would have them; or bringing what is here, from past
+ * the end, backwards. */
+static void any_flights(struct snapshot *s, uint64_t span, bool legal)
+{
+	for (uint64_t k = any(8); k-- > 0;) {
+		struct plan_flight *f = &s->flights[s->in.n_flights];
+		struct extent hole;
+
+		f->pos = any_place(s, span);
+		f->end = one_in(16) ? UNKNOWN : f->pos + some(64 * MIB);
+		f->stoppable = !one_in(4);
+		if (legal) {
+			if (!extent_hole(&s->present, f->pos, span, &hole))
+				continue;
+			f->pos = hole.start;
+			if (f->end > hole.end || f->end <= f->pos)
+				f->end = hole.end;
+		}
+		s->in.n_flights += !overlaps(s, f);
+	}
+}
+
+static void any_readers(struct snapshot *s, uint64_t span)
+{
+	s->in.n_cursors = any(9);
+	for (size_t i = 0; i < s->in.n_cursors; i++)
+		s->cursors[i] = (struct plan_cursor){
+			.pos = any_place(s, span),
+			.run = one_in(8) ? 0 : some(64 * MIB),
+			.window = one_in(3) ? 0 : 2 * MIB + some(62 * MIB),
+			.used_ms = one_in(4) ? NOW - (int64_t)any(20000) : NOW,
+		};
+}
+
+static void any_waits(struct snapshot *s, uint64_t span)
+{
+	s->in.n_waits = one_in(3) ? 0 : any(25);
+	for (size_t i = 0; i < s->in.n_waits; i++) {
+		uint64_t start = any_place(s, span);
+
+		s->waits[i] = (struct plan_wait){ start, start + some(MIB) };
+		if (i && one_in(3))
+			s->waits[i] = s->waits[any(i)];
+	}
+}
+
+static void any_snapshot(struct snapshot *s, bool legal)
+{
+	uint64_t size = any_size(), span;
+
+	*s = (struct snapshot){ .in = {
+		.size = size,
+		.ranges = any(3),
+		.probe = one_in(4),
+		.max_flights = 1 + any(10),
+		.fill = any(3),
+		.rate = one_in(4) ? 0 : some(UINT64_MAX),
+		.latency_us = one_in(4) ? 0 : some(one_in(9) ? UINT64_MAX : MIB),
+		.now_ms = NOW,
+	} };
+	span = size == UNKNOWN ? (uint64_t)1 << 40 : size;
+	any_readers(s, span);
+	any_present(s, span);
+	any_flights(s, span, legal);
+	any_waits(s, span);
+	s->in.present = &s->present;
+	s->in.flights = s->flights;
+	s->in.waits = s->waits;
+	s->in.cursors = s->cursors;
+}
+
+static bool answers_differ(const struct plan_action *a, size_t n,
+			   const struct plan_input *in)
+{
+	struct plan_action again[PLAN_ACTIONS_MAX];
+	int64_t wake;
+
+	if (plan_next(in, again, &wake) != n)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (!same(&a[i], &again[i]))
+			return true;
+	return false;
+}
+
+/* A reader that stays within its quiet stretch gives the planner nothing to
+ * start. */
+static const char *check_quiet(struct snapshot *s)
+{
+	struct plan_action out[PLAN_ACTIONS_MAX];
+	int64_t wake;
+
+	for (size_t i = 0; i < s->in.n_cursors; i++) {
+		struct plan_cursor *c = &s->cursors[i], was = *c;
+		uint64_t until = plan_quiet_until(&s->in, c);
+		uint64_t run = extent_run(&s->present, c->pos), go;
+
+		if (until <= c->pos || !run || !c->window)
+			continue;
+		go = until - c->pos < run ? until - c->pos : run;
+		go = one_in(2) ? go : 1 + any(go);
+		c->pos += go;
+		c->run += go;
+		for (size_t n = plan_next(&s->in, out, &wake); n-- > 0;)
+			if (out[n].verb == PLAN_START)
+				return "a quiet reader caused a request";
+		*c = was;
+	}
+	return NULL;
+}
+
+/* Ask until nothing is left to do; then only the world can change. */
+static const char *check_snapshot(struct snapshot *s, bool legal)
+{
+	struct plan_action out[PLAN_ACTIONS_MAX];
+	const char *broken;
+	int64_t wake;
+
+	for (int round = 0; round < 32; round++) {
+		size_t n = plan_next(&s->in, out, &wake);
+
+		broken = sim_broken_law(&s->in, out, n, wake);
+		if (broken)
+			return broken;
+		if (answers_differ(out, n, &s->in))
+			return "another answer to the same question";
+		if (!n)
+			return legal ? check_quiet(s) : NULL;
+		s->in.n_flights = sim_carry_out(s->flights, s->in.n_flights,
+						out, n);
+	}
+	return "never content";
+}
+
+static void test_laws(bool legal)
+{
+	const char *broken = NULL;
+	uint64_t at = 0, k;
+
+	for (k = 0; k < SNAPSHOTS && !broken; k++) {
+		struct snapshot s;
+
+		at = seed = k * 2 + legal;
+		any_snapshot(&s, legal);
+		broken = check_snapshot(&s, legal);
+		extent_fini(&s.present);
+	}
+	if (!ok(!broken, "the laws hold for %d %s snapshots", SNAPSHOTS,
+		legal ? "possible" : "impossible"))
+		diag("%s, seed %" PRIu64, broken, at);
+}
+
+/* A crowd at one spot, or all over the file, costs what it must. */
+static void test_crowd(void)
+{
+	static struct plan_wait waits[6000];
+	struct plan_action out[PLAN_ACTIONS_MAX];
+	struct extent_set present = { 0 };
+	struct plan_input in = {
+		.size = GIB, .ranges = PLAN_RANGES_YES, .present = &present,
+		.waits = waits, .n_waits = 6000, .max_flights = 6,
+		.now_ms = NOW,
+	};
+	int64_t wake;
+
+	for (size_t i = 0; i < 6000; i++)
+		waits[i] = (struct plan_wait){ 5 * MIB, 5 * MIB + 64 * KIB };
+	is_uint(plan_next(&in, out, &wake), 1,
+		"6000 waits at one spot are one request");
+	is_uint(out[0].end, 5 * MIB + 64 * KIB, "… of the size of one");
+	for (size_t i = 0; i < 6000; i++)
+		waits[i].start = i * GIB / 6000 / 4096 * 4096,
+		waits[i].end = waits[i].start + 4096;
+	is_uint(plan_next(&in, out, &wake), 6,
+		"6000 waits all over are as many as may be");
+}
+
 int main(void)
 {
 	test_read();
@@ -408,5 +656,8 @@ int main(void)
 	test_edges();
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		test_rule(&rules[i]);
+	test_laws(true);
+	test_laws(false);
+	test_crowd();
 	return done_testing();
 }
