@@ -301,6 +301,7 @@ static const struct until_case {
 	{ "stale on arrival", 60, 61, NO, NO, NO, 0, 0, 0 },
 	{ "just stale on arrival", 60, 60, NO, NO, NO, 0, 0, 0 },
 	{ "stale by our clock", 60, NO, 5, NO, NO, 0, 0, 0 },
+	{ "stale by our clock, Date of 1970", 60, NO, 0, NO, NO, 0, 0, 0 },
 	{ "max-age without end",
 	  FRESH_DELTA_MAX, NO, AT, NO, NO, 0, 0, TEN_YEARS },
 	{ "Age without end", 60, FRESH_DELTA_MAX, NO, NO, NO, 0, 0, 0 },

@@ -85,6 +85,8 @@ static const struct if_range_case {
 	{ NULL, DATE, DATE },
 	{ NULL, "Sunday, 06-Nov-94 08:49:37 GMT",
 	  "Sunday, 06-Nov-94 08:49:37 GMT" },
+	{ NULL, "Thu, 01 Jan 1970 00:00:00 GMT",
+	  "Thu, 01 Jan 1970 00:00:00 GMT" },
 	{ NULL, "yesterday", NULL },
 	{ NULL, "", NULL },
 	/* a date must not stand in for a tag */
@@ -296,6 +298,8 @@ static const struct judge_case {
 	/* 206 without a total */
 	{ STAR100 ETAG_A, PART, TAG, "DATA 100-200/1000 ranges" },
 	{ STAR100 LM, PART, DATED, "DATA 100-200/1000 ranges" },
+	{ STAR100 ETAG_A, PART, { "\"a\"", NULL, 200, true },
+	  "DATA 100-200/200 ranges" },
 	{ STAR100 ETAG_A, PART, ENDLESS, "DATA 100-200/? ranges" },
 	{ STAR100 ETAG_B, PART, TAG, "CHANGED 100-200/? ranges" },
 	{ STAR100 ETAG_B, PART, ENDLESS, "CHANGED 100-200/? ranges" },
@@ -345,7 +349,8 @@ static const struct judge_case {
 	{ OK LENGTH LM_OLDER, PART, DATED, "CHANGED 0-1000/1000" },
 	{ OK "Content-Length: 1001\n", PART, DATED, "CHANGED 0-1001/1001" },
 	{ OK LENGTH ETAG_B, PART, WEAK, "CHANGED 0-1000/1000 ignored" },
-	{ OK "Content-Length: 1001\n", PART, SIZE, "CHANGED 0-1001/1001 ignored" },
+	{ OK "Content-Length: 1001\n", PART, SIZE,
+	  "CHANGED 0-1001/1001 ignored" },
 	{ OK LENGTH ETAG_B, WHOLE, TAG, "CHANGED 0-1000/1000" },
 	{ OK ETAG_B, CHECK, TAG, "CHANGED 0-?/?" },
 	{ OK LENGTH ETAG_A, WHOLE, EMPTY, "CHANGED 0-1000/1000" },

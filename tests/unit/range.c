@@ -216,6 +216,7 @@ static void test_random(void)
 #define DATE_850 "Sunday, 06-Nov-94 08:49:37 GMT"
 #define DATE_C "Sun Nov  6 08:49:37 1994"
 #define EARLIER "Sun, 06 Nov 1994 08:49:36 GMT"
+#define EPOCH "Thu, 01 Jan 1970 00:00:00 GMT"
 #define LATER "Sun, 06 Nov 1994 08:49:38 GMT"
 
 static const struct if_range_case {
@@ -252,6 +253,7 @@ static const struct if_range_case {
 	{ DATE, "\"a\"", NULL, false },
 	{ DATE, NULL, "today", false },
 	{ "today", NULL, "today", false },
+	{ EPOCH, NULL, EPOCH, true },
 };
 
 static void test_if_range(void)
@@ -350,6 +352,8 @@ static const struct condition_case {
 	{ { NULL, NULL, NULL, "" }, OURS, GO },
 	{ { NULL, NULL, NULL, DATE }, NONE, GO },
 	{ { NULL, NULL, NULL, DATE }, { "\"a\"", "yesterday" }, GO },
+	{ { NULL, NULL, NULL, EPOCH }, { NULL, EPOCH }, SAME },
+	{ { NULL, EPOCH, NULL, NULL }, OURS, NO },
 	/* … is not looked at beside If-None-Match */
 	{ { NULL, NULL, "\"b\"", DATE }, OURS, GO },
 	{ { NULL, NULL, "\"a\"", EARLIER }, OURS, SAME },

@@ -12,6 +12,7 @@
 
 #define NOW 1763800000		/* Sat, 22 Nov 2025 08:26:40 GMT */
 #define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
+#define EPOCH "Thu, 01 Jan 1970 00:00:00 GMT"
 #define OLDER "Sun, 06 Nov 1994 08:49:36 GMT"
 
 /* One line from a heap copy, so that a sanitizer sees a byte too many. */
@@ -296,6 +297,8 @@ static const struct line_case {
 	{ "ETag:  \t\r\n", 0, "0" },
 	{ "ETag: \"a\"\r\nETag: \"b\"\r\n", 0, "0 etag=\"a\"" },
 	{ "Last-Modified: " DATE "\r\n", 0, "0 modified=" DATE " lm=784111777" },
+	{ "Last-Modified: " EPOCH "\r\nLast-Modified: " DATE "\r\n", 0,
+	  "0 modified=" EPOCH " lm=0" },
 	{ "Last-Modified: yesterday\r\n", 0, "0 modified=yesterday" },
 	{ "Accept-Ranges: bytes\r\n", 0, "0" },
 	{ "Accept-Ranges: None\r\n", 0, "0 no-ranges" },
@@ -314,16 +317,21 @@ static const struct line_case {
 	{ "Retry-After: " DATE "\r\n", 0, "0 after=0" },
 	{ "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n", 0, "0 after=86400" },
 	{ "Retry-After: 5\r\nRetry-After: 7\r\n", 0, "0 after=5" },
+	{ "Retry-After: 0\r\nRetry-After: 7\r\n", 0, "0 after=0" },
+	{ "Retry-After: " EPOCH "\r\n", 0, "0 after=0" },
 	/* freshness */
 	{ "Cache-Control: max-age=60\r\nCache-Control: no-cache, no-store\r\n"
 	  "Cache-Control: must-revalidate\r\n", 0,
 	  "0 max-age=60 no-store no-cache must" },
 	{ "Age: 60\r\n", 0, "0 age=60" },
 	{ "Age: 60, 70\r\nAge: 5\r\n", 0, "0 age=60" },
+	{ "Age: 0\r\nAge: 5\r\n", 0, "0 age=0" },
 	{ "Age: -60\r\n", 0, "0" },
 	{ "Age: 99999999999999999999\r\n", 0, "0 age=2147483648" },
 	{ "Date: " DATE "\r\nDate: " OLDER "\r\n", 0, "0 date=784111777" },
+	{ "Date: " EPOCH "\r\nDate: " DATE "\r\n", 0, "0 date=0" },
 	{ "Expires: " DATE "\r\n", 0, "0 expires=784111777" },
+	{ "Expires: " EPOCH "\r\nExpires: " DATE "\r\n", 0, "0 expires=0" },
 	{ "Expires: 0\r\n", 0, "0 expired" },
 	{ "Expires: -1\r\nExpires: " DATE "\r\n", 0, "0 expired" },
 	{ "Expires:\r\n", 0, "0 expired" },
