@@ -86,9 +86,9 @@ check "only http/ includes libmicrohttpd" \
 check "only cache/{fetch,transfer,url} include libcurl" \
     "$(includes 'curl/' cache/*.[ch] fs/*.[ch] http/*.[ch] |
 	grep -vE '^cache/(fetch\.c|transfer\.[ch]|url\.c):')"
-check "only cache/conf.c includes inih" \
+check "only cache/ini.c includes inih" \
     "$(includes 'ini\.h' cache/*.[ch] fs/*.[ch] http/*.[ch] |
-	grep -v '^cache/conf\.c:')"
+	grep -v '^cache/ini\.c:')"
 check "nothing below main ends the process" \
     "$(code cache/*.[ch] fs/*.[ch] http/*.[ch] |
 	grep -E '[^[:alnum:]_](_?exit|_Exit|quick_exit|abort|assert)[[:space:]]*\(' |
