@@ -136,7 +136,8 @@ static void reset_connection(struct request *r)
 
 static ssize_t cut_body(struct request *r, int error)
 {
-	r->error = error;
+	if (error != -ECONNABORTED)
+		r->error = error;
 	if (!r->http11 && r->end == CACHE_SIZE_UNKNOWN)
 		reset_connection(r);
 	return MHD_CONTENT_READER_END_WITH_ERROR;
