@@ -111,7 +111,7 @@ static void entry_load_locked(struct cache *c, struct entry *e)
 	store_record_fini(&e->rec);
 	e->rec = rec;
 	e->fd = fd;
-	e->ranges = rec.ranges ? PLAN_RANGES_YES : PLAN_RANGES_NO;
+	e->ranges = rec.ranges ? PLAN_RANGES_YES : PLAN_RANGES_UNKNOWN;
 	e->state = rec.kind == STORE_FILE ? ENTRY_KNOWN : ENTRY_DIRECTORY;
 	e->complete = rec.kind == STORE_FILE && store_record_complete(&rec);
 }

@@ -249,6 +249,14 @@ void entry_set_size(struct entry *e, uint64_t size)
 	settled_run(&s);
 }
 
+void entry_set_ranges(struct entry *e, enum plan_ranges ranges)
+{
+	pthread_mutex_lock(&e->lock);
+	e->ranges = ranges;
+	e->rec.ranges = ranges == PLAN_RANGES_YES;
+	pthread_mutex_unlock(&e->lock);
+}
+
 void entry_set_directory(struct entry *e)
 {
 	struct settled s = { 0 };

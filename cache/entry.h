@@ -129,6 +129,9 @@ void entry_confirm(struct entry *e, time_t fresh_until);
 /* The length of a resource of unknown length turned out. Engine thread. */
 void entry_set_size(struct entry *e, uint64_t size);
 
+/* Whether the origin honours ranges turned out. Engine thread. */
+void entry_set_ranges(struct entry *e, enum plan_ranges ranges);
+
 /* A folder of the origin: NEW -> DIRECTORY. */
 void entry_set_directory(struct entry *e);
 

@@ -33,6 +33,17 @@ static time_t reply_fresh_until(const struct transfer *t)
 
 /* Headers. */
 
+/* A 200 says nothing of ranges when none was asked for, or when If-Range asked
+ * for all in case of a change. */
+static enum plan_ranges ranges_of(const struct transfer *t)
+{
+	if (t->facts.ranges)
+		return PLAN_RANGES_YES;
+	if (t->facts.ranges_ignored || t->entry->no_range)
+		return PLAN_RANGES_NO;
+	return PLAN_RANGES_UNKNOWN;
+}
+
 static int adopt(struct transfer *t)
 {
 	struct entry *e = t->entry;
@@ -44,7 +55,7 @@ static int adopt(struct transfer *t)
 	struct entry_facts facts = {
 		.version = &version,
 		.content_type = t->reply.content_type,
-		.ranges = t->facts.ranges ? PLAN_RANGES_YES : PLAN_RANGES_NO,
+		.ranges = ranges_of(t),
 		.fresh_until = reply_fresh_until(t),
 		.now = time(NULL),
 	};
@@ -64,7 +75,8 @@ static int adopt(struct transfer *t)
 		log_info(LOG_FETCH, "%s: length unknown", redacted(e, url));
 	else
 		log_info(LOG_FETCH, "%s: %" PRIu64 " bytes%s", redacted(e, url),
-			 t->facts.size, t->facts.ranges ? "" : ", no ranges");
+			 t->facts.size, e->ranges == PLAN_RANGES_NO ?
+			 ", no ranges" : "");
 	return 0;
 }
 
@@ -87,26 +99,32 @@ static int remember_target(struct transfer *t)
 static int take_data(struct transfer *t)
 {
 	struct entry *e = t->entry;
-	const struct reply_version *v;
+	const struct reply_version *v = &e->rec.version;
 	int err = remember_target(t);
 
-	if (!err && e->state == ENTRY_NEW)
+	if (!err && e->state == ENTRY_NEW) {
 		err = adopt(t);
+	} else if (!err) {
+		if (v->size == REPLY_SIZE_UNKNOWN &&
+		    t->facts.size != REPLY_SIZE_UNKNOWN)
+			entry_set_size(e, t->facts.size);
+		/* Asked for a range of this very version, it sends all. */
+		if (!t->facts.ranges)
+			entry_set_ranges(e, PLAN_RANGES_NO);
+	}
 	if (err) {
 		t->error = err;
 		return err;
 	}
 	if (!t->facts.ranges) {
-		pthread_mutex_lock(&e->lock);
-		e->ranges = PLAN_RANGES_NO;
-		pthread_mutex_unlock(&e->lock);
 		schedule_abandon(e, t);
 		t->end = t->facts.end;
 	} else if (t->facts.end < t->end) {
 		t->end = t->facts.end;
 	}
-	v = &e->rec.version;
-	t->compare = !v->etag && !v->last_modified;
+	/* With nothing but the size to go by, the bytes have to agree. */
+	t->compare = (!v->etag && !v->last_modified) ||
+		(!t->reply.etag && !t->reply.last_modified);
 	t->pos = t->facts.start;
 	if (t->pos < t->end)
 		t->phase = TRANSFER_BODY;
@@ -404,6 +422,7 @@ bool verdict_done(struct transfer *t, CURLcode result, const struct conf *conf,
 		if (e->no_range)
 			refused(t, -EIO, now);
 		e->no_range = true;
+		entry_set_ranges(e, PLAN_RANGES_NO);
 		break;
 	case REPLY_CHANGED_ELSEWHERE:
 		restart_generation(t);
