@@ -8,8 +8,6 @@
 #define TAIL ((uint64_t)512 << 10)
 /* Background fill holds back so long after a read at a new place. */
 #define SETTLE_MS 1000
-/* When to look again at a flight that can't be stopped yet. */
-#define POLL_MS 100
 /* The least that is worth a timer. */
 #define LATE_MS 5
 
@@ -77,7 +75,7 @@ static size_t background_flight(const struct plan *p)
  * connection does not matter. */
 static void shorten_longest(struct plan *p)
 {
-	uint64_t turn = most(PLAN_WINDOW_MIN, 2 * p->near), longest = 2 * turn;
+	uint64_t turn = p->turn, longest = 2 * turn;
 	size_t found = NONE;
 	struct extent f;
 
@@ -113,6 +111,8 @@ static bool make_place(struct plan *p, size_t n)
 static void look_at_waits(struct plan *p)
 {
 	const struct plan_wait *w = p->in->waits;
+	size_t n = p->in->n_flights;
+	uint64_t all = n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX;
 	struct extent f;
 	uint64_t off;
 
@@ -130,29 +130,28 @@ static void look_at_waits(struct plan *p)
 			p->served |= (uint64_t)1 << i;
 		if (i == NONE || off - f.start > p->near)
 			p->unserved = true;
+		/* The oldest are served first, so this is soon. */
+		if (p->unserved && p->served == all)
+			return;
 	}
 }
 
-/* How far a request should reach that is made for w, whose first missing byte
- * is at off: to the horizon of the reader who is there. A reader's first read
- * at a new place gets little more than it asked for, for it may be the only
- * one. */
-static uint64_t reach(const struct plan *p, const struct plan_wait *w,
-		      uint64_t off)
+/* More readers than flights: they take turns, which must not be long. */
+static bool scarce(const struct plan *p)
 {
-	uint64_t end = most(w->end, plus(w->start, PLAN_PROBE));
+	size_t n = 0;
 
-	for (size_t i = 0; i < p->in->n_cursors; i++) {
-		const struct plan_cursor *c = &p->in->cursors[i];
-		uint64_t back = least(c->run, PLAN_STEP_BACK);
+	for (size_t i = 0; i < p->in->n_cursors; i++)
+		n += p->in->cursors[i].window &&
+		     !view_idle(p, &p->in->cursors[i]);
+	return n > p->in->max_flights;
+}
 
-		if (!view_idle(p, c) && c->window && off < view_horizon(p, c) &&
-		    off >= minus(c->pos, back))
-			end = most(end, view_horizon(p, c));
-	}
-	if (p->limit - off <= TAIL)
-		end = p->limit;
-	return least(end, plus(off, PLAN_WINDOW_MAX));
+/* What w wants for itself: a little more than it asks for, but not much, for
+ * a first read at a new place may be the only one. */
+static uint64_t own_end(const struct plan_wait *w)
+{
+	return most(w->end, plus(w->start, PLAN_PROBE));
 }
 
 /* Let a request [want) serve the waits around it, too. */
@@ -168,7 +167,7 @@ static void gather(const struct plan *p, struct extent *want)
 		    !view_missing(p, &w[k], &off))
 			continue;
 		if (off >= want->start && off <= plus(want->end, PLAN_NEAR_MIN))
-			want->end = most(want->end, reach(p, &w[k], off));
+			want->end = most(want->end, own_end(&w[k]));
 		else if (off < want->start && want->start - off <= PLAN_NEAR_MIN &&
 			 view_gap(p, off, want->start, &gap) &&
 			 gap.start == off && gap.end == want->start)
@@ -176,16 +175,35 @@ static void gather(const struct plan *p, struct extent *want)
 	}
 }
 
+/* How far a request [want) should reach: to the horizon of the readers who are
+ * there, and near the end to the end. */
+static uint64_t reach(const struct plan *p, const struct extent *want)
+{
+	uint64_t end = want->end;
+
+	for (size_t i = 0; i < p->in->n_cursors; i++) {
+		const struct plan_cursor *c = &p->in->cursors[i];
+		uint64_t back = least(c->run, PLAN_STEP_BACK);
+
+		if (c->window && want->start < view_horizon(p, c) &&
+		    want->end >= minus(c->pos, back) && !view_idle(p, c))
+			end = most(end, view_horizon(p, c));
+	}
+	if (minus(p->limit, want->start) <= TAIL)
+		end = p->limit;
+	return least(end, plus(want->start, p->longest));
+}
+
 static void start_urgent(struct plan *p, const struct plan_wait *w,
 			 uint64_t off)
 {
-	struct extent want = { off, reach(p, w, off) }, gap;
+	struct extent want = { off, own_end(w) }, gap;
 
 	gather(p, &want);
+	want.end = reach(p, &want);
 	if (!view_gap(p, want.start, p->limit, &gap) ||
 	    gap.start != want.start)
 		return;
-	want.end = least(want.end, plus(want.start, PLAN_WINDOW_MAX));
 	want.end = least(want.end, gap.end);
 	/* A remainder that is not worth a request of its own comes along. */
 	if (gap.end - want.end < PLAN_PROBE)
@@ -207,10 +225,8 @@ static void serve_waits(struct plan *p)
 		i = view_over(p, off, &f);
 		if (i != NONE && off - f.start <= p->near)
 			continue;
-		if (i < p->in->n_flights && !view_stoppable(p, i)) {
-			view_wake(p, later(p->in->now_ms, POLL_MS));
+		if (i < p->in->n_flights && !view_stoppable(p, i))
 			continue;
-		}
 		if (!make_place(p, 2)) {
 			if (room(p, 1))
 				shorten_longest(p);
@@ -258,6 +274,7 @@ static void read_ahead(struct plan *p)
 			return;
 		if (!make_place(p, 1))
 			return;
+		end = least(end, plus(gap.start, p->longest));
 		start(p, PLAN_AHEAD, gap.start, least(end, gap.end));
 	}
 }
@@ -330,9 +347,7 @@ static void stop_idle(struct plan *p, bool filling)
 			continue;
 		if (!filling && view_in_window(p, &f, PLAN_WINDOW_MIN))
 			continue;
-		if (!view_stoppable(p, i))
-			view_wake(p, later(p->in->now_ms, POLL_MS));
-		else if (room(p, 1))
+		if (view_stoppable(p, i) && room(p, 1))
 			stop(p, i);
 	}
 }
@@ -344,18 +359,15 @@ static void stop_idle(struct plan *p, bool filling)
  * resource is. */
 static void plan_probe(struct plan *p)
 {
-	struct extent gap;
-	uint64_t end, off;
+	struct extent want, gap;
 
 	if (p->in->n_flights || !(p->in->probe || p->waiting) ||
 	    !view_gap(p, 0, p->limit, &gap))
 		return;
-	end = plus(gap.start, PLAN_PROBE);
-	for (size_t k = 0; k < p->in->n_waits; k++)
-		if (view_missing(p, &p->in->waits[k], &off) && off <= end)
-			end = most(end, reach(p, &p->in->waits[k], off));
-	end = least(end, plus(gap.start, PLAN_WINDOW_MAX));
-	start(p, PLAN_URGENT, gap.start, least(end, gap.end));
+	want.start = gap.start;
+	want.end = plus(gap.start, PLAN_PROBE);
+	gather(p, &want);
+	start(p, PLAN_URGENT, want.start, least(reach(p, &want), gap.end));
 }
 
 /* The origin gives all or nothing; or where all ends is not known. */
@@ -412,8 +424,10 @@ static void plan_ranges(struct plan *p)
 	if (p->unserved)
 		serve_waits(p);
 	stop_idle(p, filling);
-	read_ahead(p);
-	if (filling)
+	/* What is left over for want of room was more urgent. */
+	if (!p->cramped)
+		read_ahead(p);
+	if (!p->cramped && filling)
 		fill(p);
 }
 
@@ -449,6 +463,9 @@ size_t plan_next(const struct plan_input *in, struct plan_action *out,
 	struct plan p;
 
 	view_init(&p, in, out);
+	p.turn = most(PLAN_WINDOW_MIN, 2 * p.near);
+	p.longest = scarce(&p) ? least(2 * p.turn, PLAN_WINDOW_MAX)
+			       : PLAN_WINDOW_MAX;
 	look_at_waits(&p);
 	if (in->ranges == PLAN_RANGES_UNKNOWN &&
 	    (in->probe || in->size == PLAN_SIZE_UNKNOWN))

@@ -33,6 +33,9 @@ struct plan {
 				   first */
 	uint64_t lead;		/* bytes left of a flight when the next one is
 				   asked for */
+	uint64_t turn;		/* what a flight may bring before it makes way
+				   for another reader */
+	uint64_t longest;	/* request */
 	uint64_t served;	/* bit i: somebody waits for flight i */
 	bool waiting;		/* somebody waits for a missing byte */
 	bool unserved;		/* … that won't come soon by itself */

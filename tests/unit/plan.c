@@ -1,11 +1,9 @@
-/* plan: a table for each rule, the laws over random snapshots, and whole
- * readings in virtual time (sim.h). */
+/* plan: tables, of one rule or the other a row. The laws over all snapshots,
+ * and whole readings, are in plan_sim.c. */
 #include "config.h"
 
 #include "sim.h"
 #include "tests/tap.h"
-
-#include <stdlib.h>
 
 #define GIB (1024 * MIB)
 #define UNKNOWN PLAN_SIZE_UNKNOWN
@@ -41,6 +39,13 @@ static void test_read(void)
 	is_uint(c[i].pos, 5 * MIB + 320 * KIB, "… which moves nothing back");
 	is_uint(plan_read(c, 2, 90 * MIB, 64 * KIB, true, NOW + 4), j,
 		"a third place takes over the one that was read once");
+	c[j] = (struct plan_cursor){ .pos = 5 * MIB + 400 * KIB, .run = MIB,
+				     .window = MIB };
+	is_uint(plan_read(c, 2, 5 * MIB + 390 * KIB, KIB, false, NOW), j,
+		"of two near ones the nearer goes on");
+	is_uint(plan_read(c, 2, 5 * MIB + 330 * KIB, KIB, false, NOW), i,
+		"… whichever that is");
+	c[i].pos = 5 * MIB + 320 * KIB;
 	i = plan_read(c, 2, 5 * MIB + 320 * KIB, 0, true, NOW + 5);
 	is_uint(c[i].pos, 5 * MIB + 320 * KIB, "an empty read is none");
 }
@@ -91,7 +96,8 @@ static void test_edges(void)
 /* ---- one snapshot, one answer ---------------------------------------------
  */
 
-#define WINDOW(p, r, w) { .pos = (p), .run = (r), .window = (w), .used_ms = NOW }
+#define WINDOW(p, r, w) \
+	{ .pos = (p), .run = (r), .window = (w), .used_ms = NOW }
 
 static const struct rule {
 	const char *what;
@@ -401,229 +407,6 @@ static void test_rule(const struct rule *r)
 	extent_fini(&present);
 }
 
-/* ---- any snapshot ---------------------------------------------------------
- */
-
-#define SNAPSHOTS 200000
-
-struct snapshot {
-	struct plan_input in;
-	struct extent_set present;
-	struct plan_flight flights[SIM_FLIGHTS];
-	struct plan_wait waits[24];
-	struct plan_cursor cursors[8];
-};
-
-static uint64_t seed;
-
-static uint64_t any(uint64_t below)
-{
-	return below ? sim_random(&seed) % below : 0;
-}
-
-static bool one_in(uint64_t n)
-{
-	return any(n) == 0;
-}
-
-/* Of every order of magnitude below. */
-static uint64_t some(uint64_t below)
-{
-	return any(below >> any(32));
-}
-
-static uint64_t any_size(void)
-{
-	static const uint64_t odd[] = { 0, 1, 64 * KIB, UINT64_MAX - 1,
-					INT64_MAX, UNKNOWN, UNKNOWN };
-
-	return one_in(4) ? odd[any(7)] : 1 + some((uint64_t)1 << 41);
-}
-
-/* An offset where something may happen: in the file, at a cursor, or just
- * anywhere. */
-static uint64_t any_place(const struct snapshot *s, uint64_t span)
-{
-	uint64_t near = s->cursors[any(8)].pos;
-
-	if (one_in(16))
-		return sim_random(&seed) >> any(64);
-	return one_in(2) ? near + some(8 * MIB) - some(8 * MIB) : some(span);
-}
-
-static void any_present(struct snapshot *s, uint64_t span)
-{
-	for (uint64_t k = any(20); k-- > 0;) {
-		uint64_t start = any_place(s, span);
-		uint64_t end = start + some(span);
-
-		if (end < start || end > span)
-			end = span;
-		if (start < end && extent_add(&s->present, start, end) < 0)
-			diag("no memory");
-	}
-}
-
-static bool overlaps(const struct snapshot *s, const struct plan_flight *f)
-{
-	for (size_t i = 0; i < s->in.n_flights; i++)
-		if (f->pos < s->flights[i].end && s->flights[i].pos < f->end)
-			return true;
-	return false;
-}
-
-/* Flights as an engine would have them; or bringing what is here, from past
- * the end, backwards. */
-static void any_flights(struct snapshot *s, uint64_t span, bool legal)
-{
-	for (uint64_t k = any(8); k-- > 0;) {
-		struct plan_flight *f = &s->flights[s->in.n_flights];
-		struct extent hole;
-
-		f->pos = any_place(s, span);
-		f->end = one_in(16) ? UNKNOWN : f->pos + some(64 * MIB);
-		f->stoppable = !one_in(4);
-		if (legal) {
-			if (!extent_hole(&s->present, f->pos, span, &hole))
-				continue;
-			f->pos = hole.start;
-			if (f->end > hole.end || f->end <= f->pos)
-				f->end = hole.end;
-		}
-		s->in.n_flights += !overlaps(s, f);
-	}
-}
-
-static void any_readers(struct snapshot *s, uint64_t span)
-{
-	s->in.n_cursors = any(9);
-	for (size_t i = 0; i < s->in.n_cursors; i++)
-		s->cursors[i] = (struct plan_cursor){
-			.pos = any_place(s, span),
-			.run = one_in(8) ? 0 : some(64 * MIB),
-			.window = one_in(3) ? 0 : 2 * MIB + some(62 * MIB),
-			.used_ms = one_in(4) ? NOW - (int64_t)any(20000) : NOW,
-		};
-}
-
-static void any_waits(struct snapshot *s, uint64_t span)
-{
-	s->in.n_waits = one_in(3) ? 0 : any(25);
-	for (size_t i = 0; i < s->in.n_waits; i++) {
-		uint64_t start = any_place(s, span);
-
-		s->waits[i] = (struct plan_wait){ start, start + some(MIB) };
-		if (i && one_in(3))
-			s->waits[i] = s->waits[any(i)];
-	}
-}
-
-static void any_snapshot(struct snapshot *s, bool legal)
-{
-	uint64_t size = any_size(), span;
-
-	*s = (struct snapshot){ .in = {
-		.size = size,
-		.ranges = any(3),
-		.probe = one_in(4),
-		.max_flights = 1 + any(10),
-		.fill = any(3),
-		.rate = one_in(4) ? 0 : some(UINT64_MAX),
-		.latency_us = one_in(4) ? 0 : some(one_in(9) ? UINT64_MAX : MIB),
-		.now_ms = NOW,
-	} };
-	span = size == UNKNOWN ? (uint64_t)1 << 40 : size;
-	any_readers(s, span);
-	any_present(s, span);
-	any_flights(s, span, legal);
-	any_waits(s, span);
-	s->in.present = &s->present;
-	s->in.flights = s->flights;
-	s->in.waits = s->waits;
-	s->in.cursors = s->cursors;
-}
-
-static bool answers_differ(const struct plan_action *a, size_t n,
-			   const struct plan_input *in)
-{
-	struct plan_action again[PLAN_ACTIONS_MAX];
-	int64_t wake;
-
-	if (plan_next(in, again, &wake) != n)
-		return true;
-	for (size_t i = 0; i < n; i++)
-		if (!same(&a[i], &again[i]))
-			return true;
-	return false;
-}
-
-/* A reader that stays within its quiet stretch gives the planner nothing to
- * start. */
-static const char *check_quiet(struct snapshot *s)
-{
-	struct plan_action out[PLAN_ACTIONS_MAX];
-	int64_t wake;
-
-	for (size_t i = 0; i < s->in.n_cursors; i++) {
-		struct plan_cursor *c = &s->cursors[i], was = *c;
-		uint64_t until = plan_quiet_until(&s->in, c);
-		uint64_t run = extent_run(&s->present, c->pos), go;
-
-		if (until <= c->pos || !run || !c->window)
-			continue;
-		go = until - c->pos < run ? until - c->pos : run;
-		go = one_in(2) ? go : 1 + any(go);
-		c->pos += go;
-		c->run += go;
-		for (size_t n = plan_next(&s->in, out, &wake); n-- > 0;)
-			if (out[n].verb == PLAN_START)
-				return "a quiet reader caused a request";
-		*c = was;
-	}
-	return NULL;
-}
-
-/* Ask until nothing is left to do; then only the world can change. */
-static const char *check_snapshot(struct snapshot *s, bool legal)
-{
-	struct plan_action out[PLAN_ACTIONS_MAX];
-	const char *broken;
-	int64_t wake;
-
-	for (int round = 0; round < 32; round++) {
-		size_t n = plan_next(&s->in, out, &wake);
-
-		broken = sim_broken_law(&s->in, out, n, wake);
-		if (broken)
-			return broken;
-		if (answers_differ(out, n, &s->in))
-			return "another answer to the same question";
-		if (!n)
-			return legal ? check_quiet(s) : NULL;
-		s->in.n_flights = sim_carry_out(s->flights, s->in.n_flights,
-						out, n);
-	}
-	return "never content";
-}
-
-static void test_laws(bool legal)
-{
-	const char *broken = NULL;
-	uint64_t at = 0, k;
-
-	for (k = 0; k < SNAPSHOTS && !broken; k++) {
-		struct snapshot s;
-
-		at = seed = k * 2 + legal;
-		any_snapshot(&s, legal);
-		broken = check_snapshot(&s, legal);
-		extent_fini(&s.present);
-	}
-	if (!ok(!broken, "the laws hold for %d %s snapshots", SNAPSHOTS,
-		legal ? "possible" : "impossible"))
-		diag("%s, seed %" PRIu64, broken, at);
-}
-
 /* A crowd at one spot, or all over the file, costs what it must. */
 static void test_crowd(void)
 {
@@ -649,6 +432,91 @@ static void test_crowd(void)
 		"6000 waits all over are as many as may be");
 }
 
+/* Who is given up when there are more places than cursors. */
+static void test_takeover(void)
+{
+	struct plan_cursor c[2] = {
+		WINDOW(10 * MIB, MIB, MIB), WINDOW(50 * MIB, MIB, MIB),
+	};
+
+	c[0].used_ms = NOW - 1;
+	is_uint(plan_read(c, 2, 90 * MIB, 1, true, NOW), 0,
+		"of two readers the one longer unused is given up");
+	c[0] = (struct plan_cursor)WINDOW(10 * MIB, MIB, MIB);
+	c[0].used_ms = NOW - PLAN_IDLE_MS;
+	c[1] = (struct plan_cursor)WINDOW(50 * MIB, 1, 0);
+	is_uint(plan_read(c, 2, 90 * MIB, 1, true, NOW), 0,
+		"one that rests is given up before one that read once");
+}
+
+/* ---- marks and alarms -----------------------------------------------------
+ */
+
+static uint64_t quiet(uint64_t here, uint64_t size, enum plan_fill how,
+		      enum plan_ranges ranges, struct plan_cursor c)
+{
+	struct extent_set present = { 0 };
+	struct plan_input in = { .size = size, .ranges = ranges,
+				 .present = &present, .fill = how,
+				 .max_flights = 6, .now_ms = NOW };
+	uint64_t until;
+
+	if (extent_add(&present, 0, here) < 0)
+		diag("no memory");
+	until = plan_quiet_until(&in, &c);
+	extent_fini(&present);
+	return until;
+}
+
+static void test_quiet(void)
+{
+	struct plan_cursor c = WINDOW(2 * MIB, 2 * MIB, 4 * MIB);
+
+	is_uint(quiet(20 * MIB, GIB, PLAN_FILL_NONE, PLAN_RANGES_YES, c),
+		18 * MIB - 1, "quiet until half a window is to be fetched");
+	is_uint(quiet(20 * MIB, 21 * MIB, PLAN_FILL_NONE, PLAN_RANGES_YES, c),
+		17 * MIB - 1, "… or the window shows the end");
+	is_uint(quiet(20 * MIB, GIB, PLAN_FILL_PLAYING, PLAN_RANGES_YES, c),
+		4 * MIB - 1, "… or a playback is proved");
+	c.run = PLAN_SEQUENTIAL;
+	is_uint(quiet(20 * MIB, GIB, PLAN_FILL_PLAYING, PLAN_RANGES_YES, c),
+		18 * MIB - 1, "… once");
+	is_uint(quiet(20 * MIB, GIB, PLAN_FILL_NONE, PLAN_RANGES_NO, c),
+		16 * MIB, "without ranges as long as the window is here");
+	is_uint(quiet(GIB, GIB, PLAN_FILL_PLAYING, PLAN_RANGES_YES, c),
+		UINT64_MAX, "for ever when all is here");
+	c.window = 0;
+	is_uint(quiet(20 * MIB, GIB, PLAN_FILL_NONE, PLAN_RANGES_YES, c),
+		2 * MIB, "not at all when the next read opens the window");
+	c.used_ms = NOW - PLAN_IDLE_MS;
+	is_uint(quiet(20 * MIB, GIB, PLAN_FILL_NONE, PLAN_RANGES_YES, c), 0,
+		"nor for one that has rested");
+}
+
+static void test_alarm(void)
+{
+	struct extent_set present = { 0 };
+	struct plan_flight f = { 10 * MIB, 20 * MIB, true };
+	struct plan_cursor c = WINDOW(10 * MIB, 8 * MIB, 10 * MIB);
+	struct plan_action out[PLAN_ACTIONS_MAX];
+	struct plan_input in = {
+		.size = GIB, .ranges = PLAN_RANGES_YES, .present = &present,
+		.flights = &f, .n_flights = 1, .cursors = &c, .n_cursors = 1,
+		.max_flights = 6, .rate = 2 * MIB, .latency_us = 497500,
+		.now_ms = NOW,
+	};
+	int64_t wake;
+
+	is_uint(plan_next(&in, out, &wake), 0, "a flight is on its way");
+	is_int(wake, NOW + 4005, "the alarm rings when the next one is due");
+	in.rate = 1;
+	plan_next(&in, out, &wake);
+	is_int(wake, NOW + PLAN_IDLE_MS, "… or its reader has rested enough");
+	in.n_flights = in.n_cursors = 0;
+	plan_next(&in, out, &wake);
+	is_int(wake, INT64_MAX, "nothing under way, nothing to wake for");
+}
+
 int main(void)
 {
 	test_read();
@@ -656,8 +524,9 @@ int main(void)
 	test_edges();
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		test_rule(&rules[i]);
-	test_laws(true);
-	test_laws(false);
+	test_takeover();
+	test_quiet();
+	test_alarm();
 	test_crowd();
 	return done_testing();
 }

@@ -377,23 +377,41 @@ static void link_goes_on(struct sim *s)
 /* ---- engine ---------------------------------------------------------------
  */
 
-static size_t snapshot(const struct sim *s, struct plan_input *in,
+static int older(const void *a, const void *b)
+{
+	const struct sim_reader *const *x = a, *const *y = b;
+
+	return ((*x)->parked_us > (*y)->parked_us) -
+	       ((*x)->parked_us < (*y)->parked_us);
+}
+
+static size_t parked_waits(const struct sim *s, struct plan_wait *waits)
+{
+	const struct sim_reader *parked[SIM_READERS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_readers; i++)
+		if (s->readers[i].parked)
+			parked[n++] = &s->readers[i];
+	qsort(parked, n, sizeof(parked[0]), older);
+	for (size_t i = 0; i < n; i++)
+		waits[i] = (struct plan_wait){
+			parked[i]->now.off,
+			parked[i]->now.off + parked[i]->now.len
+		};
+	return n;
+}
+
+static void snapshot(const struct sim *s, struct plan_input *in,
 		       struct plan_wait *waits, struct plan_cursor *cursors)
 {
 	bool length = s->known && !(s->link.no_length &&
 				    extent_run(&s->present, 0) < s->size);
-	size_t n_waits = 0, n_cursors = 0;
+	size_t n_cursors = 0;
 
-	for (size_t i = 0; i < s->n_readers; i++) {
-		const struct sim_reader *r = &s->readers[i];
-
-		if (r->parked)
-			waits[n_waits++] = (struct plan_wait){
-				r->now.off, r->now.off + r->now.len
-			};
+	for (size_t i = 0; i < s->n_readers; i++)
 		for (size_t k = 0; k < SIM_CURSORS; k++)
-			cursors[n_cursors++] = r->cursors[k];
-	}
+			cursors[n_cursors++] = s->readers[i].cursors[k];
 	*in = (struct plan_input){
 		.size = length ? s->size : PLAN_SIZE_UNKNOWN,
 		.ranges = !s->known ? PLAN_RANGES_UNKNOWN
@@ -404,7 +422,7 @@ static size_t snapshot(const struct sim *s, struct plan_input *in,
 		.flights = s->flights,
 		.n_flights = s->n_flights,
 		.waits = waits,
-		.n_waits = n_waits,
+		.n_waits = parked_waits(s, waits),
 		.cursors = cursors,
 		.n_cursors = n_cursors,
 		.max_flights = s->max_flights,
@@ -413,7 +431,6 @@ static size_t snapshot(const struct sim *s, struct plan_input *in,
 		.latency_us = s->latency_us,
 		.now_ms = s->now_us / 1000,
 	};
-	return n_cursors;
 }
 
 static void carry_out(struct sim *s, const struct plan_action *out, size_t n)
