@@ -204,7 +204,7 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	e->rec.content_type = type;
 	e->rec.ranges = facts->ranges == PLAN_RANGES_YES;
 	e->rec.fresh_until = facts->fresh_until;
-	e->rec.validated = facts->now;
+	e->rec.created = e->rec.validated = facts->now;
 	e->ranges = facts->ranges;
 	e->fd = fd;
 	e->error = 0;
@@ -269,7 +269,7 @@ void entry_set_directory(struct entry *e)
 	e->rec.key = key;
 	e->rec.generation = random_generation();
 	e->rec.version.size = REPLY_SIZE_UNKNOWN;
-	e->rec.validated = time(NULL);
+	e->rec.created = e->rec.validated = time(NULL);
 	e->state = ENTRY_DIRECTORY;
 	e->dirty = url && key;
 	while (e->waiters)
@@ -352,7 +352,7 @@ int entry_info_locked(const struct entry *e, struct cache_info *out)
 		.pinned = r->pinned,
 		.size = r->version.size,
 		.cached = r->present.total,
-		.modified = r->validated,
+		.modified = r->created,
 	};
 	time_t modified = -1;
 

@@ -100,6 +100,7 @@ static void put_record(FILE *f, const struct store_record *r)
 	put_text(f, "type", r->content_type);
 	put_text(f, "ranges", r->ranges ? "yes" : "no");
 	put_text(f, "pinned", r->pinned ? "yes" : "no");
+	fprintf(f, "created: %jd\n", (intmax_t)r->created);
 	fprintf(f, "fresh-until: %jd\n", (intmax_t)r->fresh_until);
 	fprintf(f, "validated: %jd\n", (intmax_t)r->validated);
 	put_present(f, &r->present);
@@ -311,6 +312,7 @@ static int parse_fields(struct span s, struct store_record *r)
 		return -ENOMEM;
 	if (!take_bool(&s, "ranges", &r->ranges) ||
 	    !take_bool(&s, "pinned", &r->pinned) ||
+	    !take_time(&s, "created", &r->created) ||
 	    !take_time(&s, "fresh-until", &r->fresh_until) ||
 	    !take_time(&s, "validated", &r->validated))
 		return -EBADMSG;

@@ -65,6 +65,7 @@ struct store_record {
 	char *content_type;	/* NULL: not said */
 	bool ranges;		/* the origin honours ranges */
 	bool pinned;
+	time_t created;		/* when this generation was first seen */
 	time_t fresh_until, validated;
 	struct extent_set present;
 };
@@ -87,7 +88,8 @@ bool store_record_complete(const struct store_record *r);
  *   type: video/mp4
  *   ranges: yes
  *   pinned: no
- *   fresh-until: 1700000000               seconds since the epoch
+ *   created: 1500000000                   seconds since the epoch
+ *   fresh-until: 1700000000
  *   validated: 1700000000
  *   present: 0-65536 131072-196608        START-END in bytes, half open; as
  *   present: 262144-1048576               many lines as it takes

@@ -385,6 +385,7 @@ static void print_record(const struct store_record *r)
 		print_text("pinned", r->pinned ? "yes" : "no");
 		printf("%-15s%016" PRIx64 "\n", "generation", r->generation);
 	}
+	print_time("created", r->created);
 	print_time("validated", r->validated);
 	print_time("fresh-until", r->fresh_until);
 	print_ranges(&r->present);

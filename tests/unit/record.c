@@ -27,6 +27,7 @@ static struct store_record sample(void)
 		},
 		.content_type = copy("video/mp4"),
 		.ranges = true,
+		.created = 1500000000,
 		.fresh_until = 1700000000,
 		.validated = 1600000000,
 	};
@@ -51,6 +52,7 @@ static bool same(const struct store_record *a, const struct store_record *b)
 	       a->version.size == b->version.size &&
 	       same_text(a->content_type, b->content_type) &&
 	       a->ranges == b->ranges && a->pinned == b->pinned &&
+	       a->created == b->created &&
 	       a->fresh_until == b->fresh_until &&
 	       a->validated == b->validated &&
 	       a->present.n == b->present.n &&
@@ -87,6 +89,7 @@ static void test_text(void)
 		"type: video/mp4\n"
 		"ranges: yes\n"
 		"pinned: no\n"
+		"created: 1500000000\n"
 		"fresh-until: 1700000000\n"
 		"validated: 1600000000\n"
 		"present: 0-65536 131072-196608 262144-1048576\n"
@@ -230,7 +233,7 @@ static int parse_body(const char *body, size_t len, struct store_record *out)
 
 #define HEAD "spoolfs-meta 1\nkind: file\nurl: u\nkey: k\n"
 #define GEN "generation: 0000000000000001\n"
-#define TAIL "ranges: no\npinned: no\nfresh-until: 0\nvalidated: 0\n"
+#define TAIL "ranges: no\npinned: no\ncreated: 0\nfresh-until: 0\nvalidated: 0\n"
 
 static const struct body {
 	const char *what;
@@ -275,11 +278,11 @@ static const struct body {
 	{ "size far past 2^64", -EBADMSG,
 	  HEAD GEN "size: 99999999999999999999\n" TAIL },
 	{ "neither yes nor no", -EBADMSG, HEAD GEN
-	  "ranges: maybe\npinned: no\nfresh-until: 0\nvalidated: 0\n" },
+	  "ranges: maybe\npinned: no\ncreated: 0\nfresh-until: 0\nvalidated: 0\n" },
 	{ "time past 2^63", -EBADMSG, HEAD GEN "ranges: no\npinned: no\n"
-	  "fresh-until: 9223372036854775808\nvalidated: 0\n" },
+	  "created: 0\nfresh-until: 9223372036854775808\nvalidated: 0\n" },
 	{ "time before -2^63", -EBADMSG, HEAD GEN "ranges: no\npinned: no\n"
-	  "fresh-until: -9223372036854775809\nvalidated: 0\n" },
+	  "created: 0\nfresh-until: -9223372036854775809\nvalidated: 0\n" },
 	{ "ranges on several lines", 0,
 	  HEAD GEN TAIL "present: 0-1\npresent: 2-3 4-5\n" },
 	{ "no range", -EBADMSG, HEAD GEN TAIL "present: \n" },
