@@ -138,3 +138,23 @@ def name_of(url):
     """scheme/host/path?query: where a URL is in a mount or below an
     endpoint."""
     return url.replace("://", "/", 1)
+
+
+# Numbers of read and pread64.
+_READS = {"x86_64": ("0", "17"), "aarch64": ("63", "67")}.get(
+    os.uname().machine)
+
+
+def blocked_readers(pid):
+    """How many threads of a process sleep in a read."""
+    if not _READS:
+        raise Skip(f"numbers of system calls of {os.uname().machine}")
+    count = 0
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/syscall") as f:
+                number = f.read().split()[0]
+            count += number in _READS
+    except (OSError, IndexError):
+        pass			# it has ended
+    return count

@@ -36,8 +36,8 @@ import time
 
 import tap
 from clients import Raw, Response, fetch, http_sha256
-from files import (TOP, program, cpu_seconds, free_port, host_of, mounts,
-                   name_of, need, need_fuse, pread, process_state, read,
+from files import (TOP, blocked_readers, cpu_seconds, free_port, host_of, mounts,
+                   name_of, need, need_fuse, pread, process_state, program, read,
                    read_exactly, sha256, sparse_file, wait_exit)
 from servers import ORIGIN, Nginx, Origin, gen, gen_sha256, range_start
 from tap import (Failure, Skip, at_least, at_most, case, equal, fails_with,
@@ -309,6 +309,16 @@ class Sandbox:
                         found.append(pid)
             except OSError:
                 pass
+        return found
+
+    def stray(self):
+        """Command lines of living processes that nobody here answers for."""
+        known = {p.pid for p in self.processes}
+        found = []
+        for pid in self._marked():
+            if pid not in known:
+                with open(f"/proc/{pid}/cmdline") as f:
+                    found.append(f.read().replace("\0", " "))
         return found
 
     def _mounted(self):

@@ -160,7 +160,9 @@ def main(make_sandbox):
         if wanted and not any(w in function.__name__ for w in wanted):
             continue
         count += 1
+        begin = time.monotonic()
         good, skip, problems = _run_case(function, limit, make_sandbox)
+        took = time.monotonic() - begin
         title = (function.__doc__ or function.__name__).split("\n")[0]
         line = f"{'ok' if good else 'not ok'} {count} - {title}"
         if good and skip is not None:
@@ -168,6 +170,8 @@ def main(make_sandbox):
         print(line.replace("\n", " "), flush=True)
         for problem in problems:
             note(problem)
+        if took > 5:
+            note(f"{took:.0f} s")
         bad += not good
     print(f"1..{count}", flush=True)
     sys.exit(1 if bad else 0)

@@ -441,9 +441,10 @@ static bool pace(struct job *j, size_t n)
 }
 
 /* How much to send at once: little on a slow link, never past a point. */
-static size_t step(const struct rule *r, uint64_t sent, uint64_t left)
+static size_t step(const struct rule *r, uint64_t sent, uint64_t left,
+		   uint64_t stall)
 {
-	uint64_t points[] = { r->drop, r->reset, r->stall }, n = CHUNK;
+	uint64_t points[] = { r->drop, r->reset, stall }, n = CHUNK;
 	uint64_t rate = r->rate && (!r->link || r->rate < r->link) ?
 			r->rate : r->link;
 	size_t i;
@@ -469,13 +470,23 @@ static bool send_piece(struct job *j, const void *buf, size_t n)
 	       connection_send(j->c, "\r\n", 2);
 }
 
+/* After how many bytes of this body it stalls. */
+static uint64_t stall_point(const struct job *j)
+{
+	uint64_t wall = j->r->wall;
+
+	if (wall != NEVER)
+		wall = wall > j->start ? wall - j->start : 0;
+	return wall < j->r->stall ? wall : j->r->stall;
+}
+
 /* Bytes [start, start + len) of the content. NULL, or why it ended early. */
 static const char *send_content(struct job *j, uint64_t len)
 {
 	const struct rule *r = j->r;
 	char buf[CHUNK];
 	uint64_t sent = 0, releases = release_count();
-	bool stalled = false;
+	uint64_t stall = stall_point(j);
 	size_t n;
 
 	while (sent < len) {
@@ -483,12 +494,12 @@ static const char *send_content(struct job *j, uint64_t len)
 			return reset(j->c);
 		if (sent >= r->drop)
 			return "drop";
-		if (sent >= r->stall && !stalled) {
+		if (sent >= stall) {
 			if (!connection_wait(j->c, INT64_MAX, &releases))
 				return "peer";
-			stalled = true;
+			stall = NEVER;
 		}
-		n = step(r, sent, len - sent);
+		n = step(r, sent, len - sent, stall);
 		content_read(&j->k, buf, n, j->start + sent);
 		if (!send_piece(j, buf, n))
 			return "peer";

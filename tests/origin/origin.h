@@ -80,6 +80,7 @@ struct rule {
 	char *etag, *last_modified;		/* a mode or a literal value */
 	uint64_t version;	/* NEVER: by the table of versions */
 	uint64_t drop, reset, stall;	/* bytes of body, BEFORE, NEVER */
+	uint64_t wall;		/* offset in the content: as stall, there */
 	uint64_t interim;	/* 1xx blocks ahead, NEVER: no end of them */
 	uint64_t junk, junk_bytes;	/* header lines, bytes of each */
 	char *redirect, *file, *gen, *body;

@@ -14,7 +14,7 @@
 
 #define NO_RULE { .ranged = -1, .times = NEVER, .conditional = 1, \
 		  .version = NEVER, .drop = NEVER, .reset = NEVER, \
-		  .stall = NEVER }
+		  .stall = NEVER, .wall = NEVER }
 
 static const struct rule script_default = NO_RULE;
 
@@ -53,6 +53,7 @@ static const struct key keys[] = {
 	{ "drop", T_POINT, AT(drop), NULL },
 	{ "reset", T_POINT, AT(reset), NULL },
 	{ "stall", T_POINT, AT(stall), NULL },
+	{ "wall", T_SIZE, AT(wall), NULL },
 	{ "interim", T_COUNT, AT(interim), NULL },
 	{ "junk", T_JUNK, AT(junk), NULL },
 	{ "redirect", T_TEXT, AT(redirect), NULL },
