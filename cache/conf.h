@@ -2,7 +2,7 @@
  *
  * Built-in default < ini file < -o option. The table (conf_table) names each
  * key once with its type, default, bounds and one-line help; --help, the
- * parser and the documentation test all walk it.
+ * example, the parser and the documentation test all walk it.
  *
  * Ini files: top-level keys first, then sections
  *
@@ -14,12 +14,22 @@
  *   [file "film.mp4"]                  a name in the root of the mount
  *   url = https://…
  *
+ * Lines may be indented as one likes; a value ends with its line. Lines that
+ * begin with ';' or '#' are comments; inside a line a ';' after a space begins
+ * one, except in a header, where it is refused: it would cut a value in two
+ * unseen. Quotes belong to the value.
+ *
  * A file is parsed into scratch and applied only as a whole. An unknown key
- * or section, a bad value, an over-long line: "FILE:LINE: reason". An ini or
- * header file that holds secrets (header, header_file, a proxy with userinfo)
- * and is readable by group or others is refused.
- * `~/` at the start of a path is $HOME. Relative paths in an ini are relative
- * to it.
+ * or section, a key or section given twice, a bad or empty value, an over-long
+ * line: "FILE:LINE: reason". An ini file that holds secrets (header, a proxy
+ * with userinfo) and any header_file is refused when group or others may read
+ * or write it. Reasons never repeat a header, a proxy or the URL of a file.
+ * `~/` at the start of a path is the home folder. Relative paths in an ini are
+ * relative to it.
+ *
+ * setting.c turns one value into its field, ini.c reads files (and is alone in
+ * knowing inih), conf.c is the rest. Not thread-safe, except for reading a
+ * struct conf that nobody changes any more.
  */
 #ifndef SPOOL_CONF_H
 #define SPOOL_CONF_H
@@ -59,34 +69,57 @@ struct conf {
 /* Defaults into *c (any content is overwritten). 0 or -ENOMEM. */
 int conf_init(struct conf *c);
 void conf_fini(struct conf *c);
+/* *from once more into *to (any content is overwritten). 0 or -ENOMEM. */
+int conf_copy(struct conf *to, const struct conf *from);
 
 /* $XDG_CONFIG_HOME/spoolfs/spoolfs.ini or ~/.config/…; malloc'd, or NULL. */
 char *conf_default_path(void);
 
 /* Read an ini file over *c. must_exist: a missing file is an error (-c FILE).
  * 0; else -EINVAL, -ENOENT, -errno with *error (malloc'd, one line without
- * newline, "FILE:LINE: reason" or "FILE: reason") and *c as it was. */
+ * newline, "FILE:LINE: reason" or "FILE: reason"; NULL with -ENOMEM) and *c
+ * as it was. */
 int conf_read(struct conf *c, const char *path, bool must_exist, char **error);
 
 /* One key=value, as of -o. 0; -ENOENT unknown key (it may be a mount option);
- * -EINVAL with *error set ("-o KEY=VALUE: reason"). */
+ * -EINVAL with *error set ("-o KEY=VALUE: reason"); -ENOMEM. *c is as it was
+ * unless 0. */
 int conf_set(struct conf *c, const char *key, const char *value, char **error);
 
 /* The section for a URL (its key), or NULL. Points into c. A prefix matches
  * at a '/' or at its own end only: https://a.example is not a prefix of
- * https://a.example.net/. */
+ * https://a.example.net/. What begins a query ends a path. */
 const struct conf_origin *conf_origin(const struct conf *c, const char *key);
 
 /* The table, for --help and for tests. */
 enum conf_section { CONF_GLOBAL, CONF_ORIGIN, CONF_FILE };
+enum conf_type {
+	CONF_CACHE_DIR,		/* a path; its default depends on the user */
+	CONF_LISTEN,		/* ADDRESS:PORT or "off" */
+	CONF_NUMBER,		/* min to max */
+	CONF_FILL, CONF_LEVEL,	/* one of a few words */
+	CONF_HEADER, CONF_HEADER_FILE,	/* repeatable: more headers */
+	CONF_TEXT,
+	CONF_PROXY,
+	CONF_READABLE,		/* a path of something that can be read */
+	CONF_URL,
+};
 struct conf_key {
 	enum conf_section section;
 	const char *name;
 	const char *value;	/* what a value looks like: "SECONDS" */
 	const char *fallback;	/* default as text, or "" */
 	const char *help;	/* one line, no full stop */
+	enum conf_type type;
+	size_t offset;		/* of the field in the section's struct */
+	unsigned min, max;
 };
 const struct conf_key *conf_table(size_t *n);
+/* NULL: a section has no such key. */
+const struct conf_key *conf_find(enum conf_section section, const char *name);
+
 void conf_help(FILE *out);	/* the -o part of --help */
+void conf_example(FILE *out);	/* an ini file that changes nothing: every key
+				   with its default, commented out */
 
 #endif

@@ -1,0 +1,42 @@
+/* setting: one value of the settings, from text into its field.
+ *
+ * Values are checked here and nowhere else, so that a file and an -o option
+ * are told the same. Reasons are malloc'd, one line, without the place where
+ * the value stands: the caller knows that. *reason is NULL with -ENOMEM.
+ */
+#ifndef SPOOL_SETTING_H
+#define SPOOL_SETTING_H
+
+#include "conf.h"
+
+#define SETTING_FILE_MAX (1024 * 1024)	/* bytes of an ini or header file */
+
+/* Set key's field in base, a struct conf, conf_origin or conf_file as its
+ * section says. folder: absolute, what relative paths are relative to.
+ * 0; -EINVAL with *reason; -ENOMEM. base is as it was unless 0, but for the
+ * headers of a header_file above a wrong one. */
+int setting_assign(const struct conf_key *key, void *base, const char *text,
+		   const char *folder, char **reason);
+
+/* Its default; base is zeroed memory of the right struct. 0 or -ENOMEM. */
+int setting_default(const struct conf_key *key, void *base);
+
+/* text as an absolute path, "~/" being the home folder. malloc'd, or NULL:
+ * no memory. */
+char *setting_path(const char *text, const char *folder);
+
+/* $variable/spoolfs when that is an absolute path, else fallback/spoolfs in
+ * the home folder. malloc'd, or NULL: no memory, or no home. */
+char *setting_xdg(const char *variable, const char *fallback);
+
+/* A whole file of at most SETTING_FILE_MAX bytes. *text is NUL-terminated;
+ * the caller frees it. *open_to_others: group or others may read or write it.
+ * 0 or -errno, with *reason. */
+int setting_read_file(const char *path, char **text, size_t *len,
+		      bool *open_to_others, char **reason);
+
+/* *reason from a format; returns err, or -ENOMEM. */
+int setting_refuse(char **reason, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,240 @@
+/* conf: the table, its defaults, and values as of -o. */
+#include "config.h"
+
+#include "cache/conf.h"
+#include "tests/tap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT(v) (sizeof(v) / sizeof((v)[0]))
+
+static char folder[] = "/tmp/spoolfs-conf-XXXXXX";
+
+/* A path in the folder; overwritten by the next but three. */
+static const char *in_folder(const char *name)
+{
+	static char paths[4][256];
+	static unsigned next;
+	char *path = paths[next++ % 4];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
+	return path;
+}
+
+/* ---- defaults and the table ---------------------------------------------- */
+
+static void test_defaults(void)
+{
+	struct conf c;
+
+	setenv("HOME", folder, 1);
+	unsetenv("XDG_CACHE_HOME");
+	ok(!conf_init(&c), "defaults");
+	is_str(c.cache_dir, in_folder(".cache/spoolfs"), "cache_dir");
+	is_str(c.http, "127.0.0.1:4612", "http");
+	is_uint(c.connect_timeout, 10, "connect_timeout");
+	is_uint(c.stall_timeout, 10, "stall_timeout");
+	is_uint(c.read_timeout, 30, "read_timeout");
+	is_uint(c.max_connections, 6, "max_connections");
+	is_int(c.fill, PLAN_FILL_PLAYING, "fill");
+	is_int(c.log_level, LOG_LEVEL_INFO, "log_level");
+	ok(!c.n_origins && !c.n_files, "no sections");
+	conf_fini(&c);
+	conf_fini(&c);
+
+	setenv("XDG_CACHE_HOME", "/var/x", 1);
+	ok(!conf_init(&c), "defaults elsewhere");
+	is_str(c.cache_dir, "/var/x/spoolfs", "XDG_CACHE_HOME");
+	conf_fini(&c);
+	setenv("XDG_CACHE_HOME", "relative", 1);
+	ok(!conf_init(&c), "a relative folder does not count");
+	is_str(c.cache_dir, in_folder(".cache/spoolfs"), "so says XDG");
+	conf_fini(&c);
+	unsetenv("XDG_CACHE_HOME");
+	unsetenv("HOME");
+	ok(!conf_init(&c) && c.cache_dir[0] == '/', "without HOME");
+	conf_fini(&c);
+	setenv("HOME", folder, 1);
+}
+
+static void check_path(const char *want, const char *what)
+{
+	char *path = conf_default_path();
+
+	is_str(path, want, "%s", what);
+	free(path);
+}
+
+static void test_default_path(void)
+{
+	unsetenv("XDG_CONFIG_HOME");
+	check_path(in_folder(".config/spoolfs/spoolfs.ini"), "the user's ini");
+	setenv("XDG_CONFIG_HOME", "/etc/x", 1);
+	check_path("/etc/x/spoolfs/spoolfs.ini", "XDG_CONFIG_HOME");
+	unsetenv("XDG_CONFIG_HOME");
+}
+
+static void test_help(void)
+{
+	char help[4096] = "", *save = NULL;
+	FILE *f = fmemopen(help, sizeof(help), "w");
+	size_t n, column = 0, longest = 0, ragged = 0;
+	const struct conf_key *table = conf_table(&n);
+
+	conf_help(f);
+	fclose(f);
+	for (size_t i = 0; i < n; i++) {
+		char key[64];
+		const char *at;
+
+		ok(*table[i].help && *table[i].value &&
+		   table[i].help[strlen(table[i].help) - 1] != '.' &&
+		   conf_find(table[i].section, table[i].name) == &table[i],
+		   "%s is explained, once", table[i].name);
+		if (table[i].section != CONF_GLOBAL)
+			continue;
+		snprintf(key, sizeof(key), "  %s=%s ", table[i].name,
+			 table[i].value);
+		at = strstr(help, key);
+		if (!ok(at && strstr(at, table[i].help), "%s in the help",
+			table[i].name))
+			continue;
+		if (!column)
+			column = strstr(at, table[i].help) - at;
+		ragged += column != (size_t)(strstr(at, table[i].help) - at);
+	}
+	is_uint(ragged, 0, "aligned");
+	for (char *line = strtok_r(help, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
+		longest = strlen(line) > longest ? strlen(line) : longest;
+	ok(longest < 80, "no line is too long");
+}
+
+/* ---- -o ------------------------------------------------------------------ */
+
+static const char *const good[][2] = {
+	{ "http", "0.0.0.0:0" }, { "http", "[::1]:65535" },
+	{ "http", "[::]:1" }, { "http", "localhost:80" }, { "http", "off" },
+	{ "connect_timeout", "1" }, { "read_timeout", "3600" },
+	{ "stall_timeout", "007" }, { "max_connections", "64" },
+	{ "fill", "playing" }, { "fill", "all" }, { "fill", "none" },
+	{ "log_level", "error" }, { "log_level", "warning" },
+	{ "log_level", "info" }, { "log_level", "debug" },
+	{ "cache_dir", "/a b" },
+};
+
+#define SECONDS "not a whole number from 1 to 3600"
+#define LISTEN "not ADDRESS:PORT, such as 127.0.0.1:4612 or [::1]:0, nor off"
+static const char *const bad[][3] = {
+	{ "read_timeout", "0", SECONDS }, { "read_timeout", "3601", SECONDS },
+	{ "read_timeout", "-1", SECONDS }, { "read_timeout", "+1", SECONDS },
+	{ "read_timeout", " 1", SECONDS }, { "read_timeout", "1 ", SECONDS },
+	{ "read_timeout", "1s", SECONDS }, { "read_timeout", "1.5", SECONDS },
+	{ "read_timeout", "0x10", SECONDS }, { "read_timeout", "x", SECONDS },
+	{ "read_timeout", "4294967297", SECONDS },
+	{ "read_timeout", "18446744073709551617", SECONDS },
+	{ "read_timeout", "99999999999999999999999999", SECONDS },
+	{ "read_timeout", "", "wants a value, SECONDS" },
+	{ "max_connections", "65", "not a whole number from 1 to 64" },
+	{ "http", "127.0.0.1", LISTEN }, { "http", ":4612", LISTEN },
+	{ "http", "4612", LISTEN }, { "http", "127.0.0.1:", LISTEN },
+	{ "http", "127.0.0.1:65536", LISTEN },
+	{ "http", "127.0.0.1:4294967376", LISTEN },
+	{ "http", "127.0.0.1:-1", LISTEN }, { "http", "127.0.0.1:8x", LISTEN },
+	{ "http", "127.0.0.1: 8", LISTEN }, { "http", "::1:80", LISTEN },
+	{ "http", "[::1]", LISTEN }, { "http", "[::1:80", LISTEN },
+	{ "http", "[]:80", LISTEN }, { "http", "[127.0.0.1]:80", LISTEN },
+	{ "http", "[fe80::1%eth0]:80", LISTEN },
+	{ "http", "256.0.0.1:80", LISTEN }, { "http", "example.com:80", LISTEN },
+	{ "http", "on", LISTEN }, { "http", "", "wants a value, ADDRESS:PORT" },
+	{ "fill", "some", "not one of playing, all, none" },
+	{ "fill", "ALL", "not one of playing, all, none" },
+	{ "log_level", "loud", "not one of error, warning, info, debug" },
+	{ "cache_dir", "", "wants a value, PATH" },
+};
+
+static void test_set(void)
+{
+	struct conf c, before;
+	char want[256], *error;
+
+	ok(!conf_init(&c), "defaults");
+	memcpy(&before, &c, sizeof(c));
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		error = NULL;
+		snprintf(want, sizeof(want), "-o %s=%s: %s", bad[i][0],
+			 bad[i][1], bad[i][2]);
+		is_int(conf_set(&c, bad[i][0], bad[i][1], &error), -EINVAL,
+		       "%s=%s is wrong", bad[i][0], bad[i][1]);
+		is_str(error, want, "and why");
+		free(error);
+	}
+	error = NULL;
+	is_int(conf_set(&c, "fill", NULL, &error), -EINVAL, "no value at all");
+	free(error);
+	is_mem(&c, &before, sizeof(c), "nothing of this was taken");
+	for (size_t i = 0; i < COUNT(good); i++) {
+		error = NULL;
+		is_int(conf_set(&c, good[i][0], good[i][1], &error), 0,
+		       "%s=%s", good[i][0], good[i][1]);
+		is_str(error, NULL, "nothing to say");
+	}
+	is_str(c.http, NULL, "http is off");
+	is_str(c.cache_dir, "/a b", "cache_dir");
+	is_uint(c.connect_timeout, 1, "connect_timeout");
+	is_uint(c.read_timeout, 3600, "read_timeout");
+	is_uint(c.stall_timeout, 7, "stall_timeout");
+	is_uint(c.max_connections, 64, "max_connections");
+	is_int(c.fill, PLAN_FILL_NONE, "fill");
+	is_int(c.log_level, LOG_LEVEL_DEBUG, "log_level");
+	is_int(conf_set(&c, "allow_other", "", &error), -ENOENT,
+	       "an option of somebody else");
+	is_int(conf_set(&c, "header", "A: b", &error), -ENOENT,
+	       "a key of a section");
+	conf_fini(&c);
+}
+
+static void test_set_path(void)
+{
+	char cwd[256], want[512], *error;
+	struct conf c;
+
+	ok(!conf_init(&c) && getcwd(cwd, sizeof(cwd)), "defaults");
+	ok(!conf_set(&c, "cache_dir", "~/cache", &error), "~/");
+	is_str(c.cache_dir, in_folder("cache"), "is the home folder");
+	snprintf(want, sizeof(want), "%s/sub/cache", cwd);
+	ok(!conf_set(&c, "cache_dir", "sub/cache", &error), "relative");
+	is_str(c.cache_dir, want, "to the current folder");
+	conf_fini(&c);
+}
+
+static void test_copy(void)
+{
+	struct conf c, copy;
+	char *error;
+
+	ok(!conf_init(&c) && !conf_set(&c, "http", "off", &error), "http=off");
+	ok(!conf_copy(&copy, &c), "is copied");
+	is_str(copy.http, NULL, "as such");
+	ok(copy.cache_dir != c.cache_dir && !strcmp(copy.cache_dir, c.cache_dir),
+	   "what it points to too");
+	conf_fini(&c);
+	conf_fini(&copy);
+}
+
+int main(void)
+{
+	if (!mkdtemp(folder))
+		return skip_all("no folder for files");
+	test_defaults();
+	test_default_path();
+	test_help();
+	test_set();
+	test_set_path();
+	test_copy();
+	rmdir(folder);
+	return done_testing();
+}
