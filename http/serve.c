@@ -45,16 +45,24 @@ static void on_log(void *cls, const char *fmt, va_list args)
 }
 
 /* The only place that sees the request target as it was sent. What it returns
- * is the context of the request from now on; NULL ends the connection. */
+ * is the context of the request from now on; NULL ends the connection.
+ *
+ * libmicrohttpd goes on to take the query apart, and ends the connection when
+ * some hundred parameters have used up its memory. Nobody wants them: the text
+ * is in its own receive buffer, so cut it. */
 static void *on_target(void *cls, const char *text,
 		       struct MHD_Connection *connection)
 {
+	struct request *r = request_new(cls, text ? text : "");
+	char *query = text ? strchr(text, '?') : NULL;
+
 	(void)connection;
-	return request_new(cls, text ? text : "");
+	if (query)
+		query[1] = '\0';
+	return r;
 }
 
-/* libmicrohttpd's copy of path and query is not wanted, and must not get into
- * its messages: empty it. */
+/* Its path is not wanted either, and must not get into its messages. */
 static size_t on_unescape(void *cls, struct MHD_Connection *connection,
 			  char *text)
 {
@@ -181,7 +189,8 @@ static int split_address(const char *text, char **host, const char **port)
 	char buf[TARGET_HOST_MAX];
 	int rc;
 
-	if (!colon || colon[1] == '\0')
+	/* getaddrinfo takes 65537 for 1 */
+	if (!colon || colon[1] == '\0' || strtoul(colon + 1, NULL, 10) > 65535)
 		return -EINVAL;
 	rc = target_host(text, strlen(text), buf);
 	if (rc < 0)
