@@ -89,7 +89,6 @@ void entry_unref(struct entry *e)
 static void entry_load_locked(struct cache *c, struct entry *e)
 {
 	struct store_record rec = { 0 };
-	char url[256];
 	int err, fd = -1;
 
 	err = store_load(c->store, e->name, e->url->key, &rec);
@@ -104,10 +103,13 @@ static void entry_load_locked(struct cache *c, struct entry *e)
 			return;
 		e->detached = true;
 		log_warn(LOG_STORE, "%s: its place in the cache can't be used: "
-			 "%s", url_redact(e->url->sent, url, sizeof(url)),
-			 strerror(-err));
+			 "%s", e->label, strerror(-err));
 		return;
 	}
+	/* What nothing identifies can't be continued. */
+	if (!rec.version.etag && !rec.version.last_modified &&
+	    !store_record_complete(&rec))
+		rec.fresh_until = 0;
 	store_record_fini(&e->rec);
 	e->rec = rec;
 	e->fd = fd;
@@ -195,7 +197,7 @@ int cache_create_data(struct cache *c, struct entry *e, int *fd)
 		new = store_create(c->store, e->name);
 	if (new < 0) {
 		if (!detached)
-			log_warn(LOG_STORE, "%s: not kept: %s", e->name,
+			log_warn(LOG_STORE, "%s: not kept: %s", e->label,
 				 strerror(-new));
 		new = store_scratch(c->store);
 		pthread_mutex_lock(&e->lock);

@@ -31,6 +31,7 @@ struct entry *entry_new(struct cache *c, struct url *url, char *name)
 	e->cache = c;
 	e->url = url;
 	e->name = name;
+	url_redact(url->sent, e->label, sizeof(e->label));
 	e->refs = 1;
 	e->fd = -1;
 	e->unmet = -1;

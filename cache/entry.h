@@ -35,6 +35,7 @@ struct entry {
 	struct cache *cache;
 	struct url *url;
 	char *name;		/* in the store */
+	char label[160];	/* the URL, redacted: for logs */
 
 	/* cache->lock */
 	unsigned refs;

@@ -39,7 +39,6 @@ static int copy_record_locked(const struct entry *e, struct store_record *out)
 static void save(struct saver *s, struct entry *e)
 {
 	struct store_record copy;
-	char url[256];
 	int err = 0;
 	bool write;
 
@@ -63,8 +62,7 @@ static void save(struct saver *s, struct entry *e)
 		if (err == -ESTALE || err == -EIO)
 			e->detached = true;
 		pthread_mutex_unlock(&e->lock);
-		log_warn(LOG_STORE, "%s: not saved: %s",
-			 url_redact(e->url->sent, url, sizeof(url)),
+		log_warn(LOG_STORE, "%s: not saved: %s", e->label,
 			 strerror(-err));
 	}
 	pthread_mutex_unlock(&e->save_lock);

@@ -178,7 +178,7 @@ static bool transfer_start(struct fetch *f, struct entry *e, uint64_t start,
 	}
 	t->host->active++;
 	transfer_link(f, t);
-	log_debug(LOG_FETCH, "%s: %" PRIu64 "-%" PRIu64 "%s", e->name, start,
+	log_debug(LOG_FETCH, "%s: %" PRIu64 "-%" PRIu64 "%s", e->label, start,
 		  end, conditional ? " validate" : "");
 	return true;
 }
@@ -233,7 +233,7 @@ static bool preempt(struct fetch *f, struct host *h, struct flight_list *own)
 			victim = t;
 	if (!victim)
 		return false;
-	log_debug(LOG_PLAN, "%s: makes place", victim->entry->name);
+	log_debug(LOG_PLAN, "%s: makes place", victim->entry->label);
 	for (i = 0; i < own->n; i++)
 		if (own->v[i] == victim)
 			own->v[i] = NULL;

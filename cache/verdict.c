@@ -21,11 +21,6 @@
  * connection; longer ones are cut off. */
 #define DISCARD_MAX (64 * 1024)
 
-static const char *redacted(const struct entry *e, char buf[256])
-{
-	return url_redact(e->url->sent, buf, 256);
-}
-
 static time_t reply_fresh_until(const struct transfer *t)
 {
 	return fresh_until(&t->reply.fresh, t->asked_at, time(NULL));
@@ -59,7 +54,6 @@ static int adopt(struct transfer *t)
 		.fresh_until = reply_fresh_until(t),
 		.now = time(NULL),
 	};
-	char url[256];
 	int fd, err;
 
 	err = cache_create_data(e->cache, e, &fd);
@@ -72,9 +66,9 @@ static int adopt(struct transfer *t)
 	}
 	fetch_changed(t->fetch, e, true);
 	if (t->facts.size == REPLY_SIZE_UNKNOWN)
-		log_info(LOG_FETCH, "%s: length unknown", redacted(e, url));
+		log_info(LOG_FETCH, "%s: length unknown", e->label);
 	else
-		log_info(LOG_FETCH, "%s: %" PRIu64 " bytes%s", redacted(e, url),
+		log_info(LOG_FETCH, "%s: %" PRIu64 " bytes%s", e->label,
 			 t->facts.size, e->ranges == PLAN_RANGES_NO ?
 			 ", no ranges" : "");
 	return 0;
@@ -135,7 +129,6 @@ static int take_data(struct transfer *t)
 static int take_changed(struct transfer *t)
 {
 	struct entry *old = t->entry, *e;
-	char url[256];
 
 	e = cache_supersede(old->cache, old);
 	if (!e) {
@@ -143,7 +136,7 @@ static int take_changed(struct transfer *t)
 		return -ENOMEM;
 	}
 	log_info(LOG_FETCH, "%s: the origin has another version",
-		 redacted(old, url));
+		 old->label);
 	schedule_abandon(old, t);
 	schedule_move(t, e);
 	entry_unref(e);
@@ -162,7 +155,7 @@ int verdict_headers(struct transfer *t)
 		known = &e->rec.version;
 	t->phase = TRANSFER_DISCARD;
 	t->verdict = reply_judge(&t->reply, &t->asked, known, &t->facts);
-	log_debug(LOG_FETCH, "%s: %d", e->name, t->reply.status);
+	log_debug(LOG_FETCH, "%s: %d", e->label, t->reply.status);
 	switch (t->verdict) {
 	case REPLY_DATA:
 		if (blind)
@@ -215,17 +208,15 @@ static int64_t backoff_ms(unsigned failures, int64_t retry_after)
  * 4.2.4; RFC 5861, 4). */
 static void use_stale(struct transfer *t, int error)
 {
-	char url[256];
 
 	log_info(LOG_FETCH, "%s: not validated (%s): using what is here",
-		 redacted(t->entry, url), strerror(-error));
+		 t->entry->label, strerror(-error));
 	entry_confirm(t->entry, 0);
 }
 
 static void failed(struct transfer *t, int error, int64_t now)
 {
 	struct entry *e = t->entry;
-	char url[256];
 
 	if (error == -EHOSTUNREACH || error == -ETIMEDOUT)
 		t->host->down_until_ms = now + HOST_DOWN_MS;
@@ -243,7 +234,7 @@ static void failed(struct transfer *t, int error, int64_t now)
 		e->retry_ms += backoff_ms(e->failures, t->facts.retry_after);
 	log_line(e->failures == 1 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, LOG_FETCH,
 		 "%s: %s at %" PRIu64 ", again in %" PRId64 " ms",
-		 redacted(e, url), strerror(-error), t->pos,
+		 e->label, strerror(-error), t->pos,
 		 e->retry_ms - now);
 	if (e->state == ENTRY_NEW && error == -EHOSTUNREACH &&
 	    e->failures >= PROBE_TRIES) {
@@ -255,7 +246,6 @@ static void failed(struct transfer *t, int error, int64_t now)
 static void refused(struct transfer *t, int error, int64_t now)
 {
 	struct entry *e = t->entry;
-	char url[256];
 
 	if (e->target && !e->resolved_again &&
 	    (error == -EACCES || error == -ENOENT)) {
@@ -269,7 +259,7 @@ static void refused(struct transfer *t, int error, int64_t now)
 		use_stale(t, error);
 		return;
 	}
-	log_info(LOG_FETCH, "%s: %s (%d)", redacted(e, url), strerror(-error),
+	log_info(LOG_FETCH, "%s: %s (%d)", e->label, strerror(-error),
 		 t->reply.status);
 	e->retry_ms = now + ENTRY_REFUSAL_MS;
 	entry_refuse(e, error);
@@ -309,12 +299,11 @@ static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
 static void restart_generation(struct transfer *t)
 {
 	struct entry *old = t->entry, *e = cache_supersede(old->cache, old);
-	char url[256];
 
 	if (!e)
 		return;
 	log_info(LOG_FETCH, "%s: the origin has another version",
-		 redacted(old, url));
+		 old->label);
 	schedule_abandon(old, t);
 	entry_unref(e);
 }
@@ -322,12 +311,11 @@ static void restart_generation(struct transfer *t)
 static void body_done(struct transfer *t, CURLcode result, int64_t now)
 {
 	struct entry *e = t->entry;
-	char url[256];
 
 	if (t->error == -ESTALE) {
 		restart_generation(t);
 	} else if (t->error) {
-		log_error(LOG_FETCH, "%s: cache: %s", redacted(e, url),
+		log_error(LOG_FETCH, "%s: cache: %s", e->label,
 			  strerror(-t->error));
 		e->retry_ms = now + ENTRY_REFUSAL_MS;
 		entry_refuse(e, t->error);
@@ -342,7 +330,7 @@ static void body_done(struct transfer *t, CURLcode result, int64_t now)
 		transport_failed(t, result, now);
 	}
 	if (e->complete)
-		log_info(LOG_FETCH, "%s: complete", redacted(e, url));
+		log_info(LOG_FETCH, "%s: complete", e->label);
 	fetch_changed(t->fetch, e, e->complete);
 }
 
@@ -359,14 +347,13 @@ static bool redirect(struct transfer *t, const struct conf *conf, int64_t now)
 {
 	struct entry *e = t->entry;
 	struct url *next;
-	char url[256];
 	int err;
 
 	err = ++t->redirects > TRANSFER_REDIRECTS ? -ELOOP :
 		url_resolve(t->target, t->reply.location, &next);
 	if (err) {
 		log_warn(LOG_FETCH, "%s: redirect not followed: %s",
-			 redacted(e, url), strerror(-err));
+			 e->label, strerror(-err));
 		refused(t, -EIO, now);
 		return false;
 	}
