@@ -30,7 +30,7 @@ static const struct conf_key table[] = {
 	  "connections to one host at once",
 	  CONF_NUMBER, offsetof(struct conf, max_connections), 1, 64 },
 	{ CONF_GLOBAL, "fill", "WHICH", "playing",
-	  "download whole files: playing, all, none",
+	  "complete files: playing, all, none",
 	  CONF_FILL, offsetof(struct conf, fill), 0, 0 },
 	{ CONF_GLOBAL, "log_level", "LEVEL", "info",
 	  "error, warning, info, debug",
@@ -243,7 +243,7 @@ void conf_help(FILE *out)
 
 		if (k->section != CONF_GLOBAL)
 			continue;
-		fprintf(out, "  %s=%s%*s  %s (%s)\n", k->name, k->value,
+		fprintf(out, "  -o %s=%s%*s  %s (%s)\n", k->name, k->value,
 			width - n, "", k->help, k->fallback);
 	}
 }

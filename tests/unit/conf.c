@@ -96,7 +96,7 @@ static void test_help(void)
 		   "%s is explained, once", table[i].name);
 		if (table[i].section != CONF_GLOBAL)
 			continue;
-		snprintf(key, sizeof(key), "  %s=%s ", table[i].name,
+		snprintf(key, sizeof(key), "  -o %s=%s ", table[i].name,
 			 table[i].value);
 		at = strstr(help, key);
 		if (!ok(at && strstr(at, table[i].help), "%s in the help",
