@@ -1,0 +1,94 @@
+/* ops: what the files of the mount share among themselves. */
+#ifndef SPOOL_FS_OPS_H
+#define SPOOL_FS_OPS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fuse.h"
+#include "mount.h"
+#include "tree.h"
+
+/* How long the kernel may keep what we said, in seconds. A name that means a
+ * file nothing is known of is asked for again at once. */
+#define TIMEOUT_OPEN 1.0	/* may change: incomplete files, folders */
+#define TIMEOUT_COMPLETE 30.0
+
+/* An open file. */
+struct handle {
+	struct cache_file *file;
+	_Atomic int refs;	/* the kernel's, and one for each parked read */
+	struct handle *prev, *next;	/* mount->lock */
+};
+
+/* Files whose OPEN found another generation than its inode's. The kernel
+ * looks the name up again and opens the new inode; it gets this file, or a
+ * resource that changes with every look could never be opened. */
+#define N_LANDED 8
+#define LANDED_SECONDS 2
+
+struct landed {
+	struct cache_file *file;	/* NULL: free */
+	uint64_t generation;
+	time_t since;
+};
+
+struct mount {
+	/* immutable */
+	struct cache *cache;
+	struct tree *tree;
+	struct fuse_session *session;
+	char *path;		/* once attached, and … */
+	uint64_t mount_id;	/* … which of the mounts there is ours */
+	uid_t uid;
+	gid_t gid;
+	time_t started;
+
+	pthread_mutex_t lock;
+	struct handle *handles;	/* all of them */
+	struct landed landed[N_LANDED];
+};
+
+static inline struct mount *mount_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static inline struct tree_node *node_of(struct mount *m, fuse_ino_t ino)
+{
+	return ino == FUSE_ROOT_ID ? tree_root(m->tree) :
+				     (struct tree_node *)(uintptr_t)ino;
+}
+
+/* file.c */
+void facts_of(const struct cache_info *info, struct tree_facts *out);
+double attr_of_file(const struct mount *m, const struct tree_node *node,
+		    const struct tree_facts *facts, struct stat *out);
+void attr_of_folder(const struct mount *m, const struct tree_node *node,
+		    struct stat *out);
+void handle_put(struct mount *m, struct handle *h);
+void file_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_access(fuse_req_t req, fuse_ino_t ino, int mask);
+void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	       struct fuse_file_info *fi);
+void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+/* names.c */
+void names_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void names_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);
+void names_forget_multi(fuse_req_t req, size_t count,
+			struct fuse_forget_data *forgets);
+void names_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void names_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		   struct fuse_file_info *fi);
+void names_releasedir(fuse_req_t req, fuse_ino_t ino,
+		      struct fuse_file_info *fi);
+void names_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void names_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+
+/* xattr.c */
+void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size);
+
+#endif
