@@ -209,13 +209,15 @@ void file_access(fuse_req_t req, fuse_ino_t ino, int mask)
 
 /* ---- open files -------------------------------------------------------- */
 
-static struct handle *handle_new(struct mount *m, struct cache_file *file)
+struct handle *handle_new(struct mount *m, struct cache_file *file,
+			  struct listing *listing)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return NULL;
 	h->file = file;
+	h->listing = listing;
 	atomic_init(&h->refs, 1);
 	pthread_mutex_lock(&m->lock);
 	h->next = m->handles;
@@ -224,6 +226,13 @@ static struct handle *handle_new(struct mount *m, struct cache_file *file)
 	m->handles = h;
 	pthread_mutex_unlock(&m->lock);
 	return h;
+}
+
+static void handle_free(struct handle *h)
+{
+	cache_close(h->file);
+	listing_free(h->listing);
+	free(h);
 }
 
 void handle_put(struct mount *m, struct handle *h)
@@ -238,8 +247,18 @@ void handle_put(struct mount *m, struct handle *h)
 	if (h->next)
 		h->next->prev = h->prev;
 	pthread_mutex_unlock(&m->lock);
-	cache_close(h->file);
-	free(h);
+	handle_free(h);
+}
+
+void handles_free(struct mount *m)
+{
+	struct handle *h, *next;
+
+	for (h = m->handles; h; h = next) {
+		next = h->next;
+		handle_free(h);
+	}
+	m->handles = NULL;
 }
 
 static void land(struct mount *m, struct cache_file *file,
@@ -296,7 +315,7 @@ static int answer_open(struct park *p)
 	}
 	if (r < 0)
 		return r;
-	h = handle_new(p->mount, p->file);
+	h = handle_new(p->mount, p->file, NULL);
 	if (!h)
 		return -ENOMEM;
 	p->file = NULL;
@@ -334,7 +353,7 @@ void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct mount *m = mount_of(req);
 
 	tree_closed(m->tree, node_of(m, ino));
-	handle_put(m, (struct handle *)(uintptr_t)fi->fh);
+	handle_put(m, handle_of(fi));
 	fuse_reply_err(req, 0);
 }
 
@@ -376,7 +395,11 @@ static int answer_read(struct park *p)
 
 	if (!data)
 		return -ENOMEM;
-	n = cache_read(p->file, data, p->min, p->off, p->min);
+	/* Of a wait that failed, what has come is better than nothing: only
+	 * files opened with direct_io wait, where a short read is no end. */
+	n = cache_read(p->file, data, p->min, p->off, p->status ? 1 : p->min);
+	if (n == -EAGAIN && p->status)
+		n = p->status;
 	if (n < 0)
 		return n;
 	fuse_reply_buf(p->req, data, n);
@@ -391,7 +414,7 @@ static void release_read(struct park *p)
 void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	       struct fuse_file_info *fi)
 {
-	struct handle *h = (struct handle *)(uintptr_t)fi->fh;
+	struct handle *h = handle_of(fi);
 	struct park p = {
 		.req = req,
 		.mount = mount_of(req),

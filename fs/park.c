@@ -82,7 +82,8 @@ static void ready(struct cache_waiter *w, int status)
 	int r;
 
 	fuse_req_interrupt_func(p->req, NULL, NULL);
-	r = status < 0 ? status : p->answer(p);
+	p->status = p->min ? status : 0;
+	r = status < 0 && !p->min ? status : p->answer(p);
 	if (r == -EAGAIN)
 		park(p);
 	else

@@ -43,6 +43,8 @@ struct park {
 	struct cache_file *file;	/* that is waited for */
 	uint64_t off;			/* bytes waited for, or … */
 	size_t min;			/* … 0: facts */
+	int status;			/* the error that ended the wait for
+					   bytes: answer has the last word */
 
 	/* Reply and return 0; -EAGAIN: wait for file, off, min; another
 	 * negative errno is the reply. Must not block. */
