@@ -364,7 +364,6 @@ void mount_detach(struct mount *m)
 
 void mount_free(struct mount *m)
 {
-	struct handle *h, *next;
 	size_t i;
 
 	if (!m)
@@ -373,11 +372,7 @@ void mount_free(struct mount *m)
 		fuse_session_destroy(m->session);
 	for (i = 0; i < N_LANDED; i++)
 		cache_close(m->landed[i].file);
-	for (h = m->handles; h; h = next) {
-		next = h->next;
-		cache_close(h->file);
-		free(h);
-	}
+	handles_free(m);
 	tree_free(m->tree);
 	pthread_mutex_destroy(&m->lock);
 	free(m->path);

@@ -175,7 +175,7 @@ struct listing {
 	size_t n, room;
 };
 
-static void listing_free(struct listing *l)
+void listing_free(struct listing *l)
 {
 	size_t i;
 
@@ -276,6 +276,7 @@ void names_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct mount *m = mount_of(req);
 	struct tree_node *node = node_of(m, ino);
 	struct listing *l = calloc(1, sizeof(*l));
+	struct handle *h = NULL;
 	int r = l ? 0 : -ENOMEM;
 
 	if (r == 0)
@@ -286,21 +287,24 @@ void names_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		r = list_root(m, l);
 	if (r == 0)
 		r = list_cached(m, node, l);
-	if (r < 0) {
+	if (r == 0) {
+		listing_tidy(l);
+		h = handle_new(m, NULL, l);
+	}
+	if (!h) {
 		listing_free(l);
-		fuse_reply_err(req, -r);
+		fuse_reply_err(req, r < 0 ? -r : ENOMEM);
 		return;
 	}
-	listing_tidy(l);
-	fi->fh = (uintptr_t)l;
+	fi->fh = (uintptr_t)h;
 	if (fuse_reply_open(req, fi) < 0)
-		listing_free(l);
+		handle_put(m, h);
 }
 
 void names_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		   struct fuse_file_info *fi)
 {
-	const struct listing *l = (struct listing *)(uintptr_t)fi->fh;
+	const struct listing *l = handle_of(fi)->listing;
 	char *buf = malloc(size);
 	size_t used = 0, need, i;
 
@@ -329,7 +333,7 @@ void names_releasedir(fuse_req_t req, fuse_ino_t ino,
 		      struct fuse_file_info *fi)
 {
 	(void)ino;
-	listing_free((struct listing *)(uintptr_t)fi->fh);
+	handle_put(mount_of(req), handle_of(fi));
 	fuse_reply_err(req, 0);
 }
 

@@ -14,9 +14,12 @@
 #define TIMEOUT_OPEN 1.0	/* may change: incomplete files, folders */
 #define TIMEOUT_COMPLETE 30.0
 
-/* An open file. */
+struct listing;
+
+/* An open file or folder. */
 struct handle {
-	struct cache_file *file;
+	struct cache_file *file;	/* one of … */
+	struct listing *listing;	/* … both */
 	_Atomic int refs;	/* the kernel's, and one for each parked read */
 	struct handle *prev, *next;	/* mount->lock */
 };
@@ -66,7 +69,11 @@ double attr_of_file(const struct mount *m, const struct tree_node *node,
 		    const struct tree_facts *facts, struct stat *out);
 void attr_of_folder(const struct mount *m, const struct tree_node *node,
 		    struct stat *out);
+/* NULL: no memory, and file and listing still the caller's. */
+struct handle *handle_new(struct mount *m, struct cache_file *file,
+			  struct listing *listing);
 void handle_put(struct mount *m, struct handle *h);
+void handles_free(struct mount *m);	/* what is left at the end */
 void file_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_access(fuse_req_t req, fuse_ino_t ino, int mask);
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
@@ -74,7 +81,13 @@ void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	       struct fuse_file_info *fi);
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
+static inline struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
 /* names.c */
+void listing_free(struct listing *l);
 void names_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void names_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);
 void names_forget_multi(fuse_req_t req, size_t count,

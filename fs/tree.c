@@ -23,7 +23,7 @@ struct tree {
 	size_t n_buckets, n_nodes;
 };
 
-#define INDEX "/%index"
+#define INDEX "%index"	/* of a folder, in a name: see url.h */
 
 /* ---- names ------------------------------------------------------------- */
 
@@ -225,8 +225,8 @@ static int folder_of_index(struct url *u, char **out)
 	url_free(u);
 	if (r < 0)
 		return r;
-	end = name + strlen(name) - strlen(INDEX);
-	if (end > name && !strcmp(end, INDEX))
+	end = name + strlen(name) - strlen("/" INDEX);
+	if (end > name && !strcmp(end, "/" INDEX))
 		*end = '\0';
 	*out = name;
 	return 0;
@@ -245,7 +245,7 @@ int tree_stored(const struct tree *t, const char *path, char **name)
 								     len);
 		goto out;
 	}
-	index = join(path, INDEX + 1);
+	index = join(path, INDEX);
 	if (!index)
 		return -ENOMEM;
 	r = url_of_path(t, index, &u);
@@ -463,7 +463,7 @@ static int set_base(struct tree *t, const char *base)
 	int r = url_parse(base, &t->base);
 
 	if (r == 0)
-		r = url_from_name_below(t->base, INDEX + 1, &index);
+		r = url_from_name_below(t->base, INDEX, &index);
 	return r == 0 ? folder_of_index(index, &t->base_name) : r;
 }
 
