@@ -436,7 +436,7 @@ static const struct command {
 
 static void print_help(void)
 {
-	puts("usage: spoolctl [-c FILE] [-o cache_dir=DIR] COMMAND [ARGUMENT]\n"
+	puts("usage: spoolctl [-c FILE] [-o KEY=VALUE] COMMAND [ARGUMENT]\n"
 	     "\ncommands:");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		printf("  %-5s %-10s %s\n", commands[i].name, commands[i].args,
