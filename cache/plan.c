@@ -264,7 +264,7 @@ static void read_ahead(struct plan *p)
 			continue;
 		end = view_horizon(p, c);
 		if (!view_gap(p, c->pos, end, &gap) ||
-		    view_backlog(p, c->pos, end) > least(p->lead, c->window / 2))
+		    view_backlog(p, c->pos, end) > p->lead)
 			continue;
 		if (!view_gap(p, gap.start, p->limit, &gap) ||
 		    !worth(c, &gap, least(end, gap.end)))

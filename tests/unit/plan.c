@@ -234,6 +234,27 @@ static const struct rule {
 	  .rate = 4 * MIB, .latency_us = 50000,
 	  .want = { { PLAN_START, PLAN_AHEAD, 0, 14 * MIB,
 		      21 * MIB + 700 * KIB } }, .n_want = 1 },
+	{ "the last free place is kept for who jumps", GIB, PLAN_RANGES_YES,
+	  .max = 3, .fill = PLAN_FILL_NONE, .present = { { 10 * MIB, 11 * MIB } },
+	  .flights = { { 50 * MIB, 54 * MIB, true },
+		       { 90 * MIB, 94 * MIB, true } },
+	  .cursors = { WINDOW(50 * MIB, MIB, 4 * MIB),
+		       WINDOW(90 * MIB, MIB, 4 * MIB),
+		       WINDOW(11 * MIB, MIB, 4 * MIB) }, .n_want = 0 },
+	{ "… where there are more than two", GIB, PLAN_RANGES_YES,
+	  .max = 2, .fill = PLAN_FILL_NONE, .present = { { 10 * MIB, 11 * MIB } },
+	  .flights = { { 90 * MIB, 94 * MIB, true } },
+	  .cursors = { WINDOW(90 * MIB, MIB, 4 * MIB),
+		       WINDOW(11 * MIB, MIB, 4 * MIB) },
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 11 * MIB, 15 * MIB } },
+	  .n_want = 1 },
+	{ "but fill makes way for read-ahead", GIB, PLAN_RANGES_YES,
+	  .max = 1, .present = { { 10 * MIB, 11 * MIB } },
+	  .flights = { { 90 * MIB, 94 * MIB, true } },
+	  .cursors = { WINDOW(11 * MIB, 8 * MIB, 4 * MIB) },
+	  .want = { { PLAN_STOP, 0, 0, 0, 0 },
+		    { PLAN_START, PLAN_AHEAD, 0, 11 * MIB, 15 * MIB } },
+	  .n_want = 2 },
 	{ "who read once looks no further", GIB, PLAN_RANGES_YES,
 	  .present = { { 10 * MIB, 11 * MIB } },
 	  .cursors = { WINDOW(11 * MIB, MIB, 0) }, .n_want = 0 },
@@ -246,6 +267,22 @@ static const struct rule {
 	{ "a playback fills the file, from here on", GIB, PLAN_RANGES_YES,
 	  .present = { { 10 * MIB, 20 * MIB } },
 	  .cursors = { WINDOW(15 * MIB, PLAN_SEQUENTIAL, 2 * MIB) },
+	  .want = { { PLAN_START, PLAN_BACKGROUND, 0, 20 * MIB, 52 * MIB } },
+	  .n_want = 1 },
+	{ "after the reader who read last", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 20 * MIB }, { 90 * MIB, 95 * MIB } },
+	  .cursors = { { .pos = 15 * MIB, .run = PLAN_SEQUENTIAL,
+			 .window = 2 * MIB, .used_ms = NOW - 50 },
+		       WINDOW(91 * MIB, MIB, 2 * MIB),
+		       { .pos = 16 * MIB, .run = PLAN_SEQUENTIAL,
+			 .window = 2 * MIB, .used_ms = NOW - 20 } },
+	  .want = { { PLAN_START, PLAN_BACKGROUND, 0, 95 * MIB, 127 * MIB } },
+	  .n_want = 1 },
+	{ "… in sequence", GIB, PLAN_RANGES_YES, .fill = PLAN_FILL_ALL,
+	  .present = { { 10 * MIB, 20 * MIB }, { 90 * MIB, 95 * MIB } },
+	  .cursors = { { .pos = 15 * MIB, .run = PLAN_SEQUENTIAL,
+			 .window = 2 * MIB, .used_ms = NOW - 50 },
+		       WINDOW(91 * MIB, MIB, 0) },
 	  .want = { { PLAN_START, PLAN_BACKGROUND, 0, 20 * MIB, 52 * MIB } },
 	  .n_want = 1 },
 	{ "then from its start", GIB, PLAN_RANGES_YES,
@@ -321,6 +358,21 @@ static const struct rule {
 	  .rate = MIB, .latency_us = 10000,
 	  .want = { { PLAN_CUT, 0, 0, 0, 50 * MIB + PLAN_WINDOW_MIN } },
 	  .n_want = 1 },
+	{ "… unless one will anyway", GIB, PLAN_RANGES_YES, .max = 2,
+	  .flights = { { 50 * MIB, 80 * MIB, true },
+		       { 20 * MIB, 21 * MIB, true } },
+	  .waits = { { 50 * MIB, 51 * MIB }, { 20 * MIB, 20 * MIB + 1 },
+		     { 900 * MIB, 900 * MIB + 1 } },
+	  .rate = MIB, .latency_us = 10000, .n_want = 0 },
+	{ "more readers than places: short turns", GIB, PLAN_RANGES_YES,
+	  .max = 2, .waits = { { 50 * MIB, 51 * MIB } },
+	  .cursors = { WINDOW(51 * MIB, 32 * MIB, 32 * MIB),
+		       WINDOW(300 * MIB, 32 * MIB, 2 * MIB),
+		       WINDOW(600 * MIB, 32 * MIB, 2 * MIB) },
+	  .present = { { 299 * MIB, 400 * MIB }, { 599 * MIB, 700 * MIB } },
+	  .rate = MIB, .latency_us = 10000,
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 50 * MIB,
+		      50 * MIB + 2 * PLAN_WINDOW_MIN } }, .n_want = 1 },
 
 	/* all or nothing */
 	{ "no ranges: the whole body", GIB, PLAN_RANGES_NO,
@@ -442,11 +494,21 @@ static void test_takeover(void)
 	c[0].used_ms = NOW - 1;
 	is_uint(plan_read(c, 2, 90 * MIB, 1, true, NOW), 0,
 		"of two readers the one longer unused is given up");
-	c[0] = (struct plan_cursor)WINDOW(10 * MIB, MIB, MIB);
-	c[0].used_ms = NOW - PLAN_IDLE_MS;
-	c[1] = (struct plan_cursor)WINDOW(50 * MIB, 1, 0);
-	is_uint(plan_read(c, 2, 90 * MIB, 1, true, NOW), 0,
-		"one that rests is given up before one that read once");
+	for (size_t k = 0; k < 2; k++) {
+		c[k] = (struct plan_cursor)WINDOW(10 * MIB, MIB, MIB);
+		c[!k] = (struct plan_cursor)WINDOW(50 * MIB, 1, 0);
+		is_uint(plan_read(c, 2, 90 * MIB, 1, true, NOW + 1), !k,
+			"of a reader and a single read the read (%zu)", k);
+		c[!k] = (struct plan_cursor)WINDOW(50 * MIB, 1, 0);
+		c[k].used_ms = NOW - PLAN_IDLE_MS;
+		is_uint(plan_read(c, 2, 90 * MIB, 1, true, NOW), k,
+			"unless the reader rests (%zu)", k);
+		c[k] = (struct plan_cursor)WINDOW(10 * MIB, 1, 0);
+		c[!k] = (struct plan_cursor)WINDOW(50 * MIB, MIB, MIB);
+		c[!k].used_ms = NOW - 1;
+		is_uint(plan_read(c, 2, 90 * MIB, 1, true, NOW), k,
+			"though the reader be older (%zu)", k);
+	}
 }
 
 /* ---- marks and alarms -----------------------------------------------------

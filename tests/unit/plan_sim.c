@@ -287,12 +287,13 @@ static struct sim_reader copier(uint64_t from, uint64_t to)
 }
 
 static void test_copy(const char *what, const struct sim_link *link,
-		      uint64_t size)
+		      uint64_t size, bool stream)
 {
 	struct sim s = { .link = *link, .size = size, .n_readers = 1 };
 	double ideal = (double)size / link->rate;
 
 	s.readers[0] = copier(0, size);
+	s.readers[0].stream = stream;
 	run(&s, what);
 	is_uint(s.pulled, size, "%s: exactly the file is pulled", what);
 	ok(seconds(&s) * 0.9 <= ideal + 5 * link->latency_us / 1e6,
@@ -306,11 +307,13 @@ static void test_copies(void)
 	struct sim_link shared = { .latency_us = 30000, .rate = 10 * MIB,
 				   .total = 10 * MIB };
 
-	test_copy("copy, far", &far, 200 * MIB);
-	test_copy("copy, wan", &wan, 200 * MIB);
-	test_copy("copy, lan", &lan, 400 * MIB);
-	test_copy("copy, shared line", &shared, 200 * MIB);
-	test_copy("copy, small", &wan, 100 * KIB);
+	test_copy("copy, far", &far, 200 * MIB, false);
+	test_copy("copy, wan", &wan, 200 * MIB, false);
+	test_copy("copy, lan", &lan, 400 * MIB, false);
+	test_copy("copy, shared line", &shared, 200 * MIB, false);
+	test_copy("stream, far", &far, 200 * MIB, true);
+	test_copy("stream, lan", &lan, 400 * MIB, true);
+	test_copy("copy, small", &wan, 100 * KIB, false);
 }
 
 static void test_crowd(const char *what, bool apart)
@@ -547,6 +550,7 @@ static void test_mixed(int nr)
 		r->begin_us = sim_random(&seed) % 3000000;
 		r->seed = sim_random(&seed);
 		r->bitrate = 2 * MIB;
+		r->stream = sim_random(&seed) % 2;
 		r->n_steps = 30;
 		r->next = (bool (*[])(struct sim_reader *, struct sim_step *)){
 			sim_copy, sim_play, sim_seek

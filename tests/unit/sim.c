@@ -204,16 +204,10 @@ bool sim_steps(struct sim_reader *r, struct sim_step *step)
 	return true;
 }
 
-static void reader_take(struct sim *s, struct sim_reader *r)
+static void reader_next(struct sim *s, struct sim_reader *r)
 {
-	int64_t waited = r->parked ? s->now_us - r->parked_us : 0;
 	struct sim_step step = { 0 };
 
-	r->got += r->now.len;
-	r->waited_us += waited;
-	if (waited > r->longest_us)
-		r->longest_us = waited;
-	r->parked = false;
 	if (!r->next(r, &step)) {
 		r->done = true;
 		r->done_us = s->now_us;
@@ -223,34 +217,75 @@ static void reader_take(struct sim *s, struct sim_reader *r)
 	r->due_us = s->now_us + step.rest_us;
 }
 
-static bool has(const struct sim *s, const struct sim_step *step)
+/* Bytes are there: all that were asked for, or what a stream can get. */
+static void reader_take(struct sim *s, struct sim_reader *r, uint64_t n)
 {
-	uint64_t end = step->off + step->len;
-
-	return extent_contains(&s->present, step->off,
-			       end < s->size ? end : s->size);
+	r->got += n;
+	r->now.off += n;
+	r->now.len -= n;
+	if (!r->now.len)
+		reader_next(s, r);
 }
 
-/* As cache.c does it: the cursors see the read once, and the engine hears of
- * it when it must. */
+/* How much of its step r could have now; 0: it must wait. */
+static uint64_t takes(const struct sim *s, const struct sim_reader *r)
+{
+	uint64_t run = extent_run(&s->present, r->now.off);
+
+	if (run >= r->now.len || r->now.off + run >= s->size)
+		return r->now.len;
+	return r->stream ? run : 0;
+}
+
+static uint64_t waits_for(const struct sim_reader *r)
+{
+	return r->stream ? 1 : r->now.len;
+}
+
+/* As the engine's face does it: what was waited for is accounted for once, and
+ * the engine hears of it when it must. True: ask the planner. */
+static bool account(struct sim *s, struct sim_reader *r, uint64_t len,
+		    bool missed)
+{
+	struct plan_cursor *c = r->cursors;
+	size_t i;
+
+	for (i = 0; i < SIM_CURSORS && !missed; i++)
+		if (c[i].run && c[i].pos == r->now.off + len) {
+			c[i].used_ms = s->now_us / 1000;
+			return false;
+		}
+	i = plan_read(c, SIM_CURSORS, r->now.off, len, missed,
+		      s->now_us / 1000);
+	if (c[i].run == len)
+		r->quiet[i] = 0;
+	return missed || c[i].pos > r->quiet[i];
+}
+
 static void reader_read(struct sim *s, struct sim_reader *r)
 {
-	bool missed = !has(s, &r->now);
-	size_t i = plan_read(r->cursors, SIM_CURSORS, r->now.off, r->now.len,
-			     missed, s->now_us / 1000);
+	uint64_t n = takes(s, r);
 
 	r->reads++;
-	r->misses += missed;
-	if (r->cursors[i].run == r->now.len)
-		r->quiet[i] = 0;
-	if (missed || r->cursors[i].pos > r->quiet[i])
-		s->due = true;
-	if (missed) {
-		r->parked = true;
-		r->parked_us = s->now_us;
-	} else {
-		reader_take(s, r);
+	r->misses += !n;
+	s->due |= account(s, r, n ? n : waits_for(r), !n);
+	if (n) {
+		reader_take(s, r, n);
+		return;
 	}
+	r->parked = true;
+	r->parked_us = s->now_us;
+}
+
+static void reader_wake(struct sim *s, struct sim_reader *r)
+{
+	int64_t waited = s->now_us - r->parked_us;
+
+	r->waited_us += waited;
+	if (waited > r->longest_us)
+		r->longest_us = waited;
+	r->parked = false;
+	reader_read(s, r);
 }
 
 static void readers_go_on(struct sim *s)
@@ -258,8 +293,8 @@ static void readers_go_on(struct sim *s)
 	for (size_t i = 0; i < s->n_readers; i++) {
 		struct sim_reader *r = &s->readers[i];
 
-		if (r->parked && has(s, &r->now))
-			reader_take(s, r);
+		if (r->parked && takes(s, r))
+			reader_wake(s, r);
 		/* Warm reads are as fast as memory: some a step. */
 		for (int k = 0; k < 8; k++)
 			if (!r->done && !r->parked && r->due_us <= s->now_us)
@@ -397,7 +432,7 @@ static size_t parked_waits(const struct sim *s, struct plan_wait *waits)
 	for (size_t i = 0; i < n; i++)
 		waits[i] = (struct plan_wait){
 			parked[i]->now.off,
-			parked[i]->now.off + parked[i]->now.len
+			parked[i]->now.off + waits_for(parked[i])
 		};
 	return n;
 }
@@ -495,8 +530,7 @@ void sim_run(struct sim *s)
 	for (size_t i = 0; i < s->n_readers; i++) {
 		struct sim_reader *r = &s->readers[i];
 
-		r->now = (struct sim_step){ 0 };
-		reader_take(s, r);
+		reader_next(s, r);
 		r->due_us += r->begin_us;
 	}
 	for (; !s->broken && s->now_us < s->limit_us; s->now_us += STEP_US) {

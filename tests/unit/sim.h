@@ -50,6 +50,8 @@ struct sim_reader {
 	bool (*next)(struct sim_reader *r, struct sim_step *step);
 	uint64_t from, to;	/* for the readers below */
 	uint64_t block;		/* bytes of a read */
+	bool stream;		/* takes what there is, as HTTP does: waits
+				   for one byte */
 	uint64_t bitrate;	/* bytes/s a player consumes */
 	const struct sim_step *steps;
 	size_t n_steps;
