@@ -74,6 +74,18 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+static int refuse_option(char **argv, char **error)
+{
+	const struct option *o;
+
+	for (o = long_options; o->name; o++)
+		if (o->val == optopt)
+			return fail(error, "--%s takes no value", o->name);
+	if (optopt)
+		return fail(error, "unknown option -%c", optopt);
+	return fail(error, "unknown option %s", argv[optind - 1]);
+}
+
 static int take_option(struct options *o, int c, char **argv, char **error)
 {
 	switch (c) {
@@ -100,9 +112,7 @@ static int take_option(struct options *o, int c, char **argv, char **error)
 	case ':':
 		return fail(error, "-%c wants a value", optopt);
 	default:
-		if (optopt && optopt < OPTION_NO_MOUNT)
-			return fail(error, "unknown option -%c", optopt);
-		return fail(error, "unknown option %s", argv[optind - 1]);
+		return refuse_option(argv, error);
 	}
 }
 
