@@ -211,6 +211,7 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	e->error = 0;
 	e->checked_ms = now_ms();
 	e->state = ENTRY_KNOWN;
+	e->young = !e->detached;
 	e->dirty = true;
 	complete_locked(e);
 	settle_facts_locked(e, &s);
@@ -272,6 +273,7 @@ void entry_set_directory(struct entry *e)
 	e->rec.version.size = REPLY_SIZE_UNKNOWN;
 	e->rec.created = e->rec.validated = time(NULL);
 	e->state = ENTRY_DIRECTORY;
+	e->young = true;
 	e->dirty = url && key;
 	while (e->waiters)
 		waiter_settle_locked(e, e->waiters, 0, &s);

@@ -62,6 +62,7 @@ struct entry {
 	_Atomic size_t n_waiters;	/* L; read without */
 	struct cache_file *files;	/* L */
 	bool dirty;			/* L: differs from the stored record */
+	_Atomic bool young;		/* known, but not to the store yet */
 
 	/* saver's queue, its lock */
 	struct entry *save_next;

@@ -52,6 +52,8 @@ static void save(struct saver *s, struct entry *e)
 	pthread_mutex_unlock(&e->lock);
 	if (write && !err) {
 		err = store_save(s->store, e->name, &copy, e->fd);
+		if (!err)
+			e->young = false;
 		store_record_fini(&copy);
 	}
 	if (err) {
