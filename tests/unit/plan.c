@@ -84,6 +84,13 @@ static void test_window(void)
 static void test_edges(void)
 {
 	struct plan_cursor c[3] = { { 0 } };
+	struct plan_cursor d[2] = { { 50 * MIB, 10 * MIB, MIB, 0, NOW } };
+
+	is_uint(plan_read(d, 2, 48 * MIB, KIB, false, NOW), 1,
+		"far back in its own run is another place");
+	d[0].run = KIB;
+	is_uint(plan_read(d, 2, 50 * MIB - 2 * KIB, KIB, false, NOW), 1,
+		"so is before its first byte");
 
 	plan_read(c, 3, UINT64_MAX - 5, UINT64_MAX, true, INT64_MAX);
 	is_uint(c[0].pos, UINT64_MAX, "a read at the end of all offsets");
@@ -328,6 +335,14 @@ static const struct rule {
 	  .flights = { { 50 * MIB, 60 * MIB, true } },
 	  .cursors = { WINDOW(4096, 4096, 0) },
 	  .want = { { PLAN_STOP, 0, 0, 0, 0 } }, .n_want = 1 },
+	{ "so are two", GIB, PLAN_RANGES_YES,
+	  .flights = { { 50 * MIB, 60 * MIB, true },
+		       { 70 * MIB, 80 * MIB, true } },
+	  .want = { { PLAN_STOP, 0, 0, 0, 0 }, { PLAN_STOP, 0, 1, 0, 0 } },
+	  .n_want = 2 },
+	{ "one that its reader just skipped is not", GIB, PLAN_RANGES_YES,
+	  .flights = { { 46 * MIB, 48 * MIB, true } },
+	  .cursors = { WINDOW(49 * MIB, MIB, 0) }, .n_want = 0 },
 	{ "not for so little", GIB, PLAN_RANGES_YES,
 	  .flights = { { 50 * MIB, 51 * MIB, true } }, .n_want = 0 },
 	{ "not while its headers are out", GIB, PLAN_RANGES_YES,
@@ -402,17 +417,6 @@ static const struct rule {
 	  .cursors = { WINDOW(MIB, MIB, 0) }, .n_want = 0 },
 };
 
-static bool same(const struct plan_action *a, const struct plan_action *b)
-{
-	if (a->verb != b->verb)
-		return false;
-	if (a->verb == PLAN_START)
-		return a->start == b->start && a->end == b->end &&
-		       a->priority == b->priority;
-	return a->flight == b->flight &&
-	       (a->verb == PLAN_STOP || a->end == b->end);
-}
-
 static void show(const char *what, const struct plan_action *a, size_t n)
 {
 	static const char *const verbs[] = { "START", "CUT", "STOP" };
@@ -450,7 +454,7 @@ static void test_rule(const struct rule *r)
 	broken = sim_broken_law(&in, out, n, wake);
 	good = n == want;
 	for (size_t i = 0; i < want && good; i++)
-		good = same(&out[i], &r->want[i]);
+		good = sim_same(&out[i], &r->want[i]);
 	if (!ok(good && !broken, "%s", r->what)) {
 		diag("law: %s", broken ? broken : "kept");
 		show("got", out, n);

@@ -153,13 +153,6 @@ static void any_snapshot(struct snapshot *s, bool legal)
 	s->in.cursors = s->cursors;
 }
 
-static bool same(const struct plan_action *a, const struct plan_action *b)
-{
-	return a->verb == b->verb && a->priority == b->priority &&
-	       a->flight == b->flight && a->start == b->start &&
-	       a->end == b->end;
-}
-
 static bool answers_differ(const struct plan_action *a, size_t n,
 			   const struct plan_input *in)
 {
@@ -169,7 +162,7 @@ static bool answers_differ(const struct plan_action *a, size_t n,
 	if (plan_next(in, again, &wake) != n)
 		return true;
 	for (size_t i = 0; i < n; i++)
-		if (!same(&a[i], &again[i]))
+		if (!sim_same(&a[i], &again[i]))
 			return true;
 	return false;
 }

@@ -142,6 +142,17 @@ const char *sim_broken_law(const struct plan_input *in,
 	return wake_ms == in->now_ms ? NULL : check_progress(&b);
 }
 
+bool sim_same(const struct plan_action *a, const struct plan_action *b)
+{
+	if (a->verb != b->verb)
+		return false;
+	if (a->verb == PLAN_START)
+		return a->start == b->start && a->end == b->end &&
+		       a->priority == b->priority;
+	return a->flight == b->flight &&
+	       (a->verb == PLAN_STOP || a->end == b->end);
+}
+
 size_t sim_carry_out(struct plan_flight *flights, size_t n,
 		     const struct plan_action *out, size_t n_out)
 {

@@ -22,6 +22,9 @@ const char *sim_broken_law(const struct plan_input *in,
 			   const struct plan_action *out, size_t n,
 			   int64_t wake_ms);
 
+/* Whether two actions mean the same. */
+bool sim_same(const struct plan_action *a, const struct plan_action *b);
+
 /* Carry the actions out in the books: a snapshot's flights, room for
  * SIM_FLIGHTS. Started ones are not stoppable. Returns their new number. */
 size_t sim_carry_out(struct plan_flight *flights, size_t n,
