@@ -336,7 +336,8 @@ static void snapshot_flights(struct entry *e, struct plan_flight *out,
 			continue;
 		}
 		out[own->n] = (struct plan_flight){
-			.pos = t->pos, .end = t->end,
+			/* What is not published is still to come. */
+			.pos = t->pos - t->buffered, .end = t->end,
 			.stoppable = t->phase == TRANSFER_BODY,
 		};
 		own->v[own->n++] = t;
@@ -444,4 +445,7 @@ void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
 			carry_out(f, e, &actions[i], &own);
 	if (now < e->retry_ms && e->retry_ms < e->wake_ms && n)
 		e->wake_ms = e->retry_ms;
+	/* More to do than one answer could hold. */
+	if (e->wake_ms <= now && e->unmet < 0 && now >= e->retry_ms)
+		e->plan_due = true;
 }
