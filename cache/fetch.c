@@ -12,6 +12,8 @@
 #define FLUSH_MS 200
 /* An entry whose data flows is planned anew at most so often. */
 #define REPLAN_MS 10
+/* One that waits for a connection looks for one to take so often. */
+#define UNMET_MS 500
 #define IDLE_CONNECTIONS 64
 
 void fetch_hot(struct fetch *f, struct entry *e)
@@ -93,6 +95,16 @@ static void check_stalls(struct fetch *f, int64_t now)
 	}
 }
 
+/* No connection was free for it: one may be, or somebody may have stalled. */
+static bool is_due_again(struct fetch *f, struct entry *e, int64_t now)
+{
+	if (e->unmet < 0)
+		return false;
+	return schedule_has_room(f, e) ||
+		(e->unmet == PLAN_URGENT &&
+		 now - e->planned_ms >= UNMET_MS);
+}
+
 static void tick(struct fetch *f, int64_t now)
 {
 	struct entry *e, *next;
@@ -105,7 +117,7 @@ static void tick(struct fetch *f, int64_t now)
 		next = e->hot_next;
 		entry_expire(e, now, e->last_error ? e->last_error :
 			     -ETIMEDOUT);
-		if (now >= e->wake_ms || (e->unmet >= 0 && schedule_has_room(f, e)))
+		if (now >= e->wake_ms || is_due_again(f, e, now))
 			e->plan_due = true;
 	}
 }

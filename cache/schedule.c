@@ -8,6 +8,12 @@
 #include "engine.h"
 #include "log.h"
 
+/* A transfer that has brought nothing for so long must make place for another
+ * file's: in its body, or, not to end a slow answer again and again, before its
+ * headers. */
+#define STALLED_BODY_MS 1000
+#define STALLED_HEADERS_MS 5000
+
 #define FLIGHTS_MAX 64
 #define CURSORS_MAX 64
 
@@ -219,18 +225,40 @@ struct flight_list {
 	size_t n;
 };
 
-/* Make place on a full host for somebody who waits: end the transfer that is
- * needed least, if nobody waits for it. */
-static bool preempt(struct fetch *f, struct host *h, struct flight_list *own)
+static bool is_stalled(const struct transfer *t, int64_t now)
+{
+	return now - t->progress_ms >= (t->phase == TRANSFER_BODY ?
+					STALLED_BODY_MS : STALLED_HEADERS_MS);
+}
+
+/* How little a transfer is needed, so that e may have its place: 0, it is. */
+static int dispensable(const struct transfer *t, const struct entry *e,
+		       int64_t now)
+{
+	if (t->abandoned)
+		return 0;
+	if (t->entry != e && is_stalled(t, now))
+		return 1 + PLAN_BACKGROUND;
+	return t->phase == TRANSFER_BODY ? (int)t->priority : 0;
+}
+
+/* Make place on a full host for e, where somebody waits: end the transfer that
+ * is needed least. One file's stalled readers don't lock out the others. */
+static bool preempt(struct fetch *f, struct host *h, const struct entry *e,
+		    struct flight_list *own)
 {
 	struct transfer *t, *victim = NULL;
+	int64_t now = now_ms();
+	int rank, best = 0;
 	size_t i;
 
-	for (t = f->transfers; t; t = t->all_next)
-		if (t->host == h && t->phase == TRANSFER_BODY &&
-		    t->priority != PLAN_URGENT &&
-		    (!victim || t->priority > victim->priority))
+	for (t = f->transfers; t; t = t->all_next) {
+		rank = t->host == h ? dispensable(t, e, now) : 0;
+		if (rank > best) {
 			victim = t;
+			best = rank;
+		}
+	}
 	if (!victim)
 		return false;
 	log_debug(LOG_PLAN, "%s: makes place", victim->entry->label);
@@ -250,7 +278,7 @@ static void start_planned(struct fetch *f, struct entry *e,
 	if (!h)
 		return;
 	if (h->active >= f->conf->max_connections &&
-	    (a->priority != PLAN_URGENT || !preempt(f, h, own))) {
+	    (a->priority != PLAN_URGENT || !preempt(f, h, e, own))) {
 		if (e->unmet < 0 || (int)a->priority < e->unmet)
 			e->unmet = a->priority;
 		return;
