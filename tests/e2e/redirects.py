@@ -110,6 +110,38 @@ def expired(s):
 
 
 @case
+def expired_together(s):
+    "a target that expires under several requests at once is no error"
+    size = 100 << 20
+    o = s.origin("/film.mp4 redirect=/signed?one\n"
+                 f"/signed?one gen={size}/1\n")
+    d = s.spoolfs(options={"fill": "none"})
+    path = d.path(o.url("/film.mp4"))
+    equal(pread(path, 4096, 0), gen(size, 1, 1, 0, 4096), "the head")
+    # All of them are asked before the first refusal arrives.
+    o.script("/film.mp4 redirect=/signed?two\n"
+             "/signed?one delay=500ms status=403\n"
+             f"/signed?two gen={size}/1\n")
+    got = {}
+
+    def one(off):
+        try:
+            got[off] = pread(path, 4096, off)
+        except OSError as error:
+            got[off] = errno.errorcode[error.errno]
+
+    places = [n * (20 << 20) for n in range(1, 5)]
+    threads = [threading.Thread(target=one, args=(off,)) for off in places]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    at_least(o.stats("/signed")["requests"], 4, "requests")
+    for off in places:
+        equal(got[off], gen(size, 1, 1, off, 4096), f"at {off}")
+
+
+@case
 def target_is_not_the_name(s):
     "the file keeps its own name and URL; two names of one target are two"
     o = s.origin("/a.mp4 redirect=/end.mp4\n/b.mp4 redirect=/end.mp4\n"

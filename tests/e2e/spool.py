@@ -343,6 +343,11 @@ class Sandbox:
             subprocess.run(["fusermount3", "-u", "-z", path],
                            stderr=subprocess.DEVNULL)
 
+    def abandon(self):
+        """Take everything down without a look at it."""
+        self.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
     def _sanitizer_reports(self):
         problems = []
         for path in glob.glob(self.reports + "*"):
@@ -351,13 +356,13 @@ class Sandbox:
 
     def close(self):
         problems = []
-        for d in self.daemons:
-            problems += d.close()
-        for p in self.processes:
-            if p.poll() is None and p not in [d.process
-                                              for d in self.daemons]:
+        ours = [d.process for d in self.daemons]
+        for p in self.processes:	# who would keep a mount busy
+            if p not in ours and p.poll() is None:
                 p.kill()
                 p.wait()
+        for d in self.daemons:
+            problems += d.close()
         self.kill()
         problems += self._sanitizer_reports()
         while True:		# orphans that have become our children
@@ -371,4 +376,8 @@ class Sandbox:
 
 
 def main():
+    for path in (SPOOLFS, ORIGIN):
+        if not os.access(path, os.X_OK):
+            print(f"Bail out! {path} is not built")
+            raise SystemExit(1)
     tap.main(Sandbox)

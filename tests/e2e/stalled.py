@@ -169,6 +169,32 @@ def http_length(d, url):
     return length
 
 
+def cold_beside(d, o):
+    """A file nobody has asked for yet comes without delay."""
+    begin = time.monotonic()
+    equal(pread(d.path(o.url("/gen/1M/9.mp4")), 4096, 5000),
+          gen(1 << 20, 9, 1, 5000, 4096), "a cold file beside them")
+    took = time.monotonic() - begin
+    ok(took < 2 + SLACK, f"a cold file beside them took {took:.1f} s")
+
+
+@case
+def same_host(s):
+    "readers stalled on one file leave the origin's other files alone"
+    o = s.origin(f"/stuck.mp4 wall={WALL} gen={SIZE}/1\n")
+    d = s.spoolfs(options={"fill": "none"})
+    p = python(s, CROWD, d.path(o.url("/stuck.mp4")), WALL, 100)
+    wait_for(lambda: blocked_readers(p.pid) >= 100, "100 readers", 60)
+    apart = [python(s, CROWD, d.path(o.url("/stuck.mp4")),
+                    WALL + (i * 16 << 20), 1) for i in range(1, 12)]
+    for q in apart:
+        wait_for(lambda: blocked_readers(q.pid) == 1, "another reader")
+    cold_beside(d, o)
+    for q in [p] + apart:
+        q.kill()
+        q.wait(30)
+
+
 @case(limit=240)
 def crowd(s):
     "1000 stalled readers do not slow a warm one; then it unmounts, all ends"
@@ -186,9 +212,7 @@ def crowd(s):
     for before, after, front in zip(alone, crowded, ("mount", "HTTP")):
         ok(after > before * 0.6, f"{front}: {after:.0f} MB/s beside 1000, "
            f"{before:.0f} alone")
-    # A new name, cold, is served too.
-    equal(pread(d.path(o.url("/gen/1M/9.mp4")), 4096, 5000),
-          gen(1 << 20, 9, 1, 5000, 4096), "a cold file beside them")
+    cold_beside(d, s.origin())
     at_most(d.threads(), 40, "threads of the daemon")
     p.kill()
     p.wait(30)

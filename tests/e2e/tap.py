@@ -137,6 +137,9 @@ def _run_case(function, limit, make_sandbox):
                         f"{failure}")
     except Exception:
         problems.append(traceback.format_exc())
+    except BaseException:	# told to end
+        sandbox.abandon()
+        raise
     watchdog.stop()
     if watchdog.fired:
         problems.insert(0, f"not over after {limit} s")
