@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core.h"
 #include "fetch.h"
@@ -200,6 +201,10 @@ int cache_create_data(struct cache *c, struct entry *e, int *fd)
 			log_warn(LOG_STORE, "%s: not kept: %s", e->label,
 				 strerror(-new));
 		new = store_scratch(c->store);
+		if (new < 0) {
+			new = memfd_create("spoolfs", MFD_CLOEXEC);
+			e->disk_retry_ms = INT64_MAX;
+		}
 		pthread_mutex_lock(&e->lock);
 		e->detached = true;
 		pthread_mutex_unlock(&e->lock);
@@ -339,35 +344,44 @@ int cache_peek(struct cache *c, const char *url, struct cache_info *out)
 	return err;
 }
 
-int cache_ranges(struct cache *c, const char *url, char **text)
+static int present_text(const struct extent_set *present, char **text)
 {
-	struct entry *e;
-	FILE *out;
 	char *s = NULL;
 	size_t len, i;
+	FILE *out = open_memstream(&s, &len);
+
+	if (!out)
+		return -ENOMEM;
+	for (i = 0; i < present->n; i++)
+		fprintf(out, "%s%" PRIu64 "-%" PRIu64, i ? " " : "",
+			present->v[i].start, present->v[i].end - 1);
+	if (fclose(out)) {
+		free(s);
+		return -ENOMEM;
+	}
+	*text = s;
+	return 0;
+}
+
+int cache_ranges(struct cache *c, const char *url, char **text)
+{
+	struct extent_set present = { 0 };
+	struct entry *e;
 	int err = cache_entry(c, url, &e);
 
 	if (err)
 		return err;
-	out = open_memstream(&s, &len);
-	if (!out) {
-		entry_unref(e);
-		return -ENOMEM;
-	}
 	pthread_mutex_lock(&e->lock);
 	err = e->state == ENTRY_KNOWN ? 0 : -ENOENT;
-	for (i = 0; i < e->rec.present.n; i++)
-		fprintf(out, "%s%" PRIu64 "-%" PRIu64, i ? " " : "",
-			e->rec.present.v[i].start,
-			e->rec.present.v[i].end - 1);
+	if (!err)
+		err = extent_copy(&present, &e->rec.present);
+	if (!err)
+		err = memory_subtract(e->memory, &present);
 	pthread_mutex_unlock(&e->lock);
 	entry_unref(e);
-	if (fclose(out) && !err)
-		err = -ENOMEM;
-	if (err)
-		free(s);
-	else
-		*text = s;
+	if (!err)
+		err = present_text(&present, text);
+	extent_fini(&present);
 	return err;
 }
 

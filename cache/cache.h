@@ -123,7 +123,8 @@ ssize_t cache_read(struct cache_file *f, void *buf, size_t len, uint64_t off,
 
 /* As cache_read, but instead of copying says where the bytes are: a
  * descriptor of the data file (owned by f, valid until cache_close) and how
- * many bytes from off on may be taken from it (at most len). */
+ * many bytes from off on may be taken from it (at most len). A descriptor of -1
+ * says that they are in no file (the disk would not take them): cache_read. */
 ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 		      size_t min);
 

@@ -45,6 +45,7 @@ void entry_destroy(struct entry *e)
 {
 	if (e->fd >= 0)
 		close(e->fd);
+	memory_free(e->memory);
 	store_record_fini(&e->rec);
 	url_free(e->url);
 	url_free(e->target);
@@ -153,7 +154,7 @@ static uint64_t random_generation(void)
 
 static void complete_locked(struct entry *e)
 {
-	if (store_record_complete(&e->rec))
+	if (store_record_complete(&e->rec) && !memory_total(e->memory))
 		atomic_store_explicit(&e->complete, true,
 				      memory_order_release);
 }
@@ -170,6 +171,29 @@ int entry_publish(struct entry *e, uint64_t start, uint64_t end)
 		complete_locked(e);
 		settle_satisfied_locked(e, start, end, &s);
 	}
+	pthread_mutex_unlock(&e->lock);
+	settled_run(&s);
+	return err;
+}
+
+int entry_keep_in_memory(struct entry *e, const void *data, size_t len,
+			 uint64_t off)
+{
+	struct settled s = { 0 };
+	struct memory *fresh = e->memory ? NULL : memory_new();
+	int err = 0;
+
+	pthread_mutex_lock(&e->lock);
+	if (!e->memory)
+		e->memory = fresh;
+	if (!e->memory)
+		err = -ENOMEM;
+	if (!err)
+		err = memory_put(e->memory, data, len, off, &e->rec.present);
+	if (!err)
+		err = extent_add(&e->rec.present, off, off + len);
+	if (!err)
+		settle_satisfied_locked(e, off, off + len, &s);
 	pthread_mutex_unlock(&e->lock);
 	settled_run(&s);
 	return err;
@@ -325,6 +349,45 @@ void entry_supersede(struct entry *e)
 
 /* What looks at one. */
 
+int entry_read_disk(const struct entry *e, void *buf, size_t len, uint64_t off)
+{
+	char *p = buf;
+	ssize_t n;
+
+	while (len) {
+		n = pread(e->fd, p, len, (off_t)off);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		p += n;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int entry_copy_locked(const struct entry *e, void *buf, size_t len,
+		      uint64_t off)
+{
+	char *p = buf;
+	uint64_t n;
+	int err = 0;
+
+	for (; len && !err; p += n, off += n, len -= n) {
+		n = memory_run(e->memory, off);
+		if (n) {
+			n = n < len ? n : len;
+			err = memory_get(e->memory, p, n, off);
+		} else {
+			n = memory_next(e->memory, off) - off;
+			n = n < len ? n : len;
+			err = entry_read_disk(e, p, n, off);
+		}
+	}
+	return err;
+}
+
 bool entry_fresh_locked(const struct entry *e, const struct cache_file *f)
 {
 	return e->checked_ms > f->opened_ms || time(NULL) < e->rec.fresh_until;
@@ -354,7 +417,7 @@ int entry_info_locked(const struct entry *e, struct cache_info *out)
 		.complete = e->complete,
 		.pinned = r->pinned,
 		.size = r->version.size,
-		.cached = r->present.total,
+		.cached = r->present.total - memory_total(e->memory),
 		.modified = r->created,
 	};
 	time_t modified = -1;

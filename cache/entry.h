@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "cache.h"
+#include "memory.h"
 #include "plan.h"
 #include "store.h"
 #include "url.h"
@@ -57,6 +58,7 @@ struct entry {
 	int64_t checked_ms;		/* LE: when the origin last confirmed
 					   this version, or could not be asked */
 	int fd;				/* set once, before KNOWN; -1 before */
+	struct memory *memory;		/* LE: bytes not on disk, or NULL */
 	_Atomic bool complete;		/* set once, after the last extent */
 	struct cache_waiter *waiters, *last_waiter;	/* L: oldest first */
 	_Atomic size_t n_waiters;	/* L; read without */
@@ -78,6 +80,7 @@ struct entry {
 	struct transfer *transfers;
 	unsigned n_transfers;
 	struct url *target;		/* where redirects led, or NULL */
+	int64_t disk_retry_ms;		/* the disk is not asked before */
 	unsigned failures;		/* in a row */
 	int last_error;			/* of them */
 	int64_t retry_ms;		/* not before */
@@ -113,6 +116,11 @@ void entry_unref(struct entry *e);
 /* Publish [start, end), already written to e->fd, and settle the waiters it
  * satisfies. Engine thread. 0 or -ENOMEM (then nothing is published). */
 int entry_publish(struct entry *e, uint64_t start, uint64_t end);
+
+/* The same for bytes that the disk would not take: kept in memory for a while
+ * and published. 0 or -errno. */
+int entry_keep_in_memory(struct entry *e, const void *data, size_t len,
+			 uint64_t off);
 
 /* Adopt the facts of a first accepted reply: NEW -> KNOWN. Takes fd. Engine
  * thread; nobody else has seen the generation yet. */
@@ -150,7 +158,15 @@ void entry_settle_all(struct entry *e, int error);
  * bytes get -ESTALE. */
 void entry_supersede(struct entry *e);
 
+/* Read published bytes from the data file, without a lock. 0; -EIO when they
+ * are not there: the disk is at fault; -errno. */
+int entry_read_disk(const struct entry *e, void *buf, size_t len,
+		    uint64_t off);
+
 /* Under entry->lock. */
+/* Copy published bytes from wherever they are. 0 or -errno. */
+int entry_copy_locked(const struct entry *e, void *buf, size_t len,
+		      uint64_t off);
 /* Publish a waiter: false when cache_cancel had it before. */
 bool entry_park_locked(struct entry *e, struct cache_waiter *w);
 bool entry_fresh_locked(const struct entry *e, const struct cache_file *f);

@@ -138,15 +138,21 @@ static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
 	return true;
 }
 
-/* How many bytes, at most len, may be taken from e->fd at off. */
-static ssize_t readable(struct cache_file *f, size_t len, uint64_t off,
-			size_t min)
+/* Where the bytes are that a read may have: in e->fd, to be taken without the
+ * lock; in buf already; or not in e->fd and no buf was given. */
+enum where { ON_DISK, COPIED, IN_MEMORY };
+
+/* How many bytes, at most len, may be had at off. */
+static ssize_t readable(struct cache_file *f, void *buf, size_t len,
+			uint64_t off, size_t min, enum where *where)
 {
 	struct entry *e = f->entry;
 	uint64_t size, run;
 	ssize_t n;
 	bool kick = false;
+	int err;
 
+	*where = ON_DISK;
 	if (!f->bound)
 		return -EINVAL;
 	if (atomic_load_explicit(&e->complete, memory_order_acquire)) {
@@ -169,6 +175,12 @@ static ssize_t readable(struct cache_file *f, size_t len, uint64_t off,
 	} else if (run >= min || run >= size - off) {
 		n = run < len ? (ssize_t)run : (ssize_t)len;
 		kick = file_read_locked(f, off, n, false);
+		/* It may be gone as soon as the lock is. */
+		if (e->memory) {
+			*where = buf ? COPIED : IN_MEMORY;
+			err = buf ? entry_copy_locked(e, buf, n, off) : 0;
+			n = err ? err : n;
+		}
 	} else if (e->superseded) {
 		n = -ESTALE;
 	} else if (e->cache->stopping) {
@@ -187,29 +199,25 @@ static ssize_t readable(struct cache_file *f, size_t len, uint64_t off,
 ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 		      size_t min)
 {
-	ssize_t n = readable(f, len, off, min);
+	enum where where;
+	ssize_t n = readable(f, NULL, len, off, min, &where);
 
 	if (n >= 0)
-		*fd = f->entry->fd;
+		*fd = where == ON_DISK ? f->entry->fd : -1;
 	return n;
 }
 
 ssize_t cache_read(struct cache_file *f, void *buf, size_t len, uint64_t off,
 		   size_t min)
 {
-	ssize_t n = readable(f, len, off, min), got, done = 0;
+	enum where where;
+	ssize_t n = readable(f, buf, len, off, min, &where);
+	int err;
 
-	while (done < n) {
-		got = pread(f->entry->fd, (char *)buf + done, n - done,
-			    (off_t)(off + done));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)	/* published bytes are there, or the disk is
-				   at fault */
-			return got < 0 ? -errno : -EIO;
-		done += got;
-	}
-	return n;
+	if (n <= 0 || where == COPIED)
+		return n;
+	err = entry_read_disk(f->entry, buf, n, off);
+	return err ? err : n;
 }
 
 static bool settled_already_locked(struct entry *e, struct cache_waiter *w)

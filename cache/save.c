@@ -28,7 +28,8 @@ static int copy_record_locked(const struct entry *e, struct store_record *out)
 	copy.present = (struct extent_set){ 0 };
 	if (!copy.url || !copy.key || (r->content_type && !copy.content_type) ||
 	    reply_version_copy(&copy.version, &r->version) ||
-	    extent_copy(&copy.present, &r->present)) {
+	    extent_copy(&copy.present, &r->present) ||
+	    memory_subtract(e->memory, &copy.present)) {
 		store_record_fini(&copy);
 		return -ENOMEM;
 	}

@@ -310,6 +310,9 @@ static size_t snapshot_cursors_locked(struct entry *e, int64_t now,
 			else if (c->run > out[j].run)
 				out[j] = *c;
 		}
+	for (j = 0; e->memory && j < n; j++)
+		if (out[j].window > MEMORY_WINDOW)
+			out[j].window = MEMORY_WINDOW;
 	return n;
 }
 
@@ -460,6 +463,8 @@ void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
 	in.n_waits = snapshot_waits_locked(f, e, &facts);
 	in.waits = f->waits;
 	in.n_cursors = snapshot_cursors_locked(e, now, cursors);
+	if (e->memory)
+		in.fill = PLAN_FILL_NONE;
 	in.probe = facts && e->state == ENTRY_NEW;
 	n = plan_next(&in, actions, &e->wake_ms);
 	set_quiet_locked(e, &in);

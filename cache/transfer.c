@@ -11,6 +11,9 @@
 #include "log.h"
 #include "transfer.h"
 
+/* After an error of the disk it is tried again so late. */
+#define DISK_RETRY_MS 10000
+
 struct transfer *transfer_new(struct fetch *f, struct entry *e, uint64_t start,
 			      uint64_t end, bool conditional)
 {
@@ -63,13 +66,17 @@ static ssize_t flush_present(struct transfer *t, const char *data, size_t len,
 	uint64_t run = extent_run(&e->rec.present, off);
 	char have[4096];
 	size_t done, n;
+	int err;
 
 	if (run > len)
 		run = len;
 	for (done = 0; t->compare && done < run; done += n) {
 		n = run - done < sizeof(have) ? run - done : sizeof(have);
-		if (pread(e->fd, have, n, (off_t)(off + done)) != (ssize_t)n)
-			return -EIO;
+		pthread_mutex_lock(&e->lock);
+		err = entry_copy_locked(e, have, n, off + done);
+		pthread_mutex_unlock(&e->lock);
+		if (err)
+			return err;
 		if (memcmp(have, data + done, n) != 0)
 			return -ESTALE;
 	}
@@ -93,6 +100,24 @@ static int write_all(int fd, const char *data, size_t len, uint64_t off)
 	return 0;
 }
 
+/* On disk, or, while that fails, in memory. */
+static int keep(struct transfer *t, const char *data, size_t len, uint64_t off)
+{
+	struct entry *e = t->entry;
+	int64_t now = now_ms();
+	int err;
+
+	if (now < e->disk_retry_ms)
+		return entry_keep_in_memory(e, data, len, off);
+	err = write_all(e->fd, data, len, off);
+	if (!err)
+		return entry_publish(e, off, off + len);
+	log_error(LOG_STORE, "%s: %s: read on without keeping", e->label,
+		  strerror(-err));
+	e->disk_retry_ms = now + DISK_RETRY_MS;
+	return entry_keep_in_memory(e, data, len, off);
+}
+
 int transfer_flush(struct transfer *t)
 {
 	struct entry *e = t->entry;
@@ -112,9 +137,8 @@ int transfer_flush(struct transfer *t)
 		len -= here;
 		next = extent_next(&e->rec.present, off);
 		part = next - off < len ? next - off : len;
-		err = write_all(e->fd, data, part, off);
-		if (!err && part)
-			err = entry_publish(e, off, off + part);
+		if (part)
+			err = keep(t, data, part, off);
 		data += part;
 		off += part;
 		len -= part;
@@ -289,7 +313,8 @@ int transfer_prepare(struct transfer *t, const struct conf *conf)
 	    (o && o->proxy &&
 	     curl_easy_setopt(c, CURLOPT_PROXY, o->proxy)) ||
 	    (o && o->ca_file &&
-	     curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file)))
+	     (curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file) ||
+	      curl_easy_setopt(c, CURLOPT_CAPATH, NULL))))
 		return -ENOMEM;
 	return 0;
 }

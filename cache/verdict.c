@@ -153,6 +153,7 @@ int verdict_headers(struct transfer *t)
 
 	if (e->state == ENTRY_KNOWN && !blind)
 		known = &e->rec.version;
+	t->host->down_until_ms = 0;
 	t->phase = TRANSFER_DISCARD;
 	t->verdict = reply_judge(&t->reply, &t->asked, known, &t->facts);
 	log_debug(LOG_FETCH, "%s: %d", e->label, t->reply.status);

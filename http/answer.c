@@ -229,7 +229,7 @@ static int make_body(struct request *r, size_t *min, struct MHD_Response **out)
 	if (n < 0)
 		return (int)n;
 	/* A descriptor is as good as the present bytes behind it. */
-	if (len != MHD_SIZE_UNKNOWN && ((uint64_t)n == len || r->info.complete))
+	if (fd >= 0 && len != MHD_SIZE_UNKNOWN && ((uint64_t)n == len || r->info.complete))
 		*out = from_file(r, fd);
 	else
 		*out = streamed(r);
