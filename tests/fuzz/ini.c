@@ -1,0 +1,268 @@
+/* Ini files, and the header files that they name. The input is an ini file;
+ * what follows a line "==== headers" in it is the file that relative path 101
+ * names (an ini is read from descriptor 100, a header_file from 101). */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache/conf.h"
+#include "cache/url.h"
+#include "tests/fuzz/fuzz.h"
+
+#define INI 100
+#define HEADERS 101
+#define PATH "/proc/self/fd/100"
+#define SEPARATOR "==== headers\n"
+#define SECRET "hunter2"
+
+/* ---- files without a folder ------------------------------------------------ */
+
+static void memory_file(int fd)
+{
+	int made = memfd_create("fuzz", 0);
+
+	must(made >= 0 && dup2(made, fd) == fd);
+	close(made);
+}
+
+static void prepare(void)
+{
+	static bool done;
+	int null;
+
+	if (done)
+		return;
+	done = true;
+	memory_file(INI);
+	memory_file(HEADERS);
+	/* header_file = 0 must not wait for somebody to type. */
+	null = open("/dev/null", O_RDONLY);
+	must(null >= 0 && dup2(null, 0) == 0);
+	if (null != 0)
+		close(null);
+	setenv("HOME", "/nonexistent", 1);
+	unsetenv("XDG_CACHE_HOME");
+}
+
+static void put_file(int fd, const char *text, size_t len, mode_t mode)
+{
+	must(fchmod(fd, mode) == 0 && ftruncate(fd, 0) == 0);
+	must(pwrite(fd, text, len, 0) == (ssize_t)len);
+}
+
+/* ---- settings as text ------------------------------------------------------- */
+
+static void put_pair(FILE *f, const char *key, const char *text)
+{
+	if (text)
+		fprintf(f, "%s = %s\n", key, text);
+}
+
+static void put_settings(FILE *f, const struct conf *c)
+{
+	static const char *const fills[] = {
+		[PLAN_FILL_PLAYING] = "playing", [PLAN_FILL_ALL] = "all",
+		[PLAN_FILL_NONE] = "none",
+	};
+	static const char *const levels[] = {
+		[LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning",
+		[LOG_LEVEL_INFO] = "info", [LOG_LEVEL_DEBUG] = "debug",
+	};
+
+	put_pair(f, "cache_dir", c->cache_dir);
+	put_pair(f, "http", c->http ? c->http : "off");
+	fprintf(f, "connect_timeout = %u\nstall_timeout = %u\n"
+		   "read_timeout = %u\nmax_connections = %u\n",
+		c->connect_timeout, c->stall_timeout, c->read_timeout,
+		c->max_connections);
+	put_pair(f, "fill", fills[c->fill]);
+	put_pair(f, "log_level", levels[c->log_level]);
+}
+
+/* An ini file that means c. Caller frees. */
+static char *as_ini(const struct conf *c, size_t *len)
+{
+	char *text;
+	FILE *f = open_memstream(&text, len);
+
+	must(f);
+	put_settings(f, c);
+	for (size_t i = 0; i < c->n_origins; i++) {
+		const struct conf_origin *o = &c->origins[i];
+
+		fprintf(f, "[origin \"%s\"]\n", o->prefix);
+		for (size_t k = 0; k < o->n_headers; k++)
+			put_pair(f, "header", o->headers[k]);
+		put_pair(f, "user_agent", o->user_agent);
+		put_pair(f, "proxy", o->proxy);
+		put_pair(f, "ca_file", o->ca_file);
+	}
+	for (size_t i = 0; i < c->n_files; i++) {
+		fprintf(f, "[file \"%s\"]\n", c->files[i].name);
+		put_pair(f, "url", c->files[i].url);
+	}
+	must(fclose(f) == 0);
+	return text;
+}
+
+/* What came out of a header_file need not fit into a line of an ini. */
+static bool fits_ini(const char *text)
+{
+	const char *line = text;
+
+	for (const char *s = text; *s; s++) {
+		if (*s == '\n')
+			line = s + 1;
+		if (s - line > URL_MAX ||
+		    (*s == ';' && s > line && (s[-1] == ' ' || s[-1] == '\t')))
+			return false;
+	}
+	return true;
+}
+
+/* ---- what is promised -------------------------------------------------------- */
+
+static void check_origin(const struct conf *c, const struct conf_origin *o)
+{
+	struct url *u;
+
+	must(o->prefix != NULL);
+	must(url_parse(o->prefix, &u) == 0);
+	must(!strcmp(u->key, o->prefix) && !strchr(o->prefix, '?'));
+	must(conf_origin(c, o->prefix) == o);
+	url_free(u);
+	for (size_t i = 0; i < o->n_headers; i++) {
+		must(strstr(o->headers[i], ": "));
+		must(!strpbrk(o->headers[i], "\r\n"));
+	}
+}
+
+static void check_conf(const struct conf *c)
+{
+	struct url *u;
+
+	must(c->cache_dir && c->cache_dir[0] == '/');
+	must(!c->http || strchr(c->http, ':'));
+	must(c->connect_timeout >= 1 && c->connect_timeout <= 3600);
+	must(c->stall_timeout >= 1 && c->stall_timeout <= 3600);
+	must(c->read_timeout >= 1 && c->read_timeout <= 3600);
+	must(c->max_connections >= 1 && c->max_connections <= 64);
+	for (size_t i = 0; i < c->n_origins; i++)
+		check_origin(c, &c->origins[i]);
+	for (size_t i = 0; i < c->n_files; i++) {
+		must(c->files[i].name && *c->files[i].name);
+		must(!strchr(c->files[i].name, '/'));
+		must(c->files[i].url != NULL);
+		must(url_parse(c->files[i].url, &u) == 0);
+		url_free(u);
+	}
+}
+
+/* True when the secret stands nowhere but where secrets are expected: in the
+ * value of a header, in a proxy, in a URL of a file. */
+static bool is_hidden(const char *text, size_t len)
+{
+	struct fuzz_input in = { text, text + len };
+	const char *line, *at, *colon;
+	size_t n;
+
+	while (fuzz_line(&in, &line, &n)) {
+		at = memmem(line, n, SECRET, strlen(SECRET));
+		if (!at)
+			continue;
+		while (*line == ' ' || *line == '\t')
+			line++;
+		colon = memchr(line, ':', at - line);
+		if (!strncmp(line, "header =", 8) ? !colon :
+		    strncmp(line, "proxy =", 7) && strncmp(line, "url =", 5))
+			return false;
+	}
+	return true;
+}
+
+static void check_error(int err, const char *error, const char *text,
+			size_t len)
+{
+	must(err < 0 && error);
+	must(!strncmp(error, PATH ":", sizeof(PATH)));
+	must(!strpbrk(error, "\r\n"));
+	if (is_hidden(text, len))
+		must(!strstr(error, SECRET));
+}
+
+/* Settings written as an ini file are these settings. */
+static void check_round_trip(const struct conf *c)
+{
+	struct conf again;
+	char *text, *second, *error = NULL;
+	size_t len, second_len;
+	int err;
+
+	text = as_ini(c, &len);
+	if (fits_ini(text)) {
+		must(conf_init(&again) == 0);
+		put_file(INI, text, len, 0600);
+		err = conf_read(&again, PATH, true, &error);
+		if (err)
+			fprintf(stderr, "%s\n%s", error, text);
+		must(err == 0);
+		second = as_ini(&again, &second_len);
+		must(!strcmp(text, second));
+		free(second);
+		conf_fini(&again);
+	}
+	free(text);
+}
+
+/* Read text as an ini of that mode over the defaults. */
+static int read_once(const char *text, size_t len, mode_t mode)
+{
+	struct conf c;
+	char *before, *after, *error = NULL;
+	size_t n;
+	int err;
+
+	must(conf_init(&c) == 0);
+	before = as_ini(&c, &n);
+	put_file(INI, text, len, mode);
+	err = conf_read(&c, PATH, true, &error);
+	if (err) {
+		check_error(err, error, text, len);
+		after = as_ini(&c, &n);
+		must(!strcmp(before, after));
+		free(after);
+	} else {
+		check_conf(&c);
+		if (mode == 0600)
+			check_round_trip(&c);
+	}
+	free(before);
+	free(error);
+	conf_fini(&c);
+	return err;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data, *headers;
+	size_t len = size, rest = 0;
+	int mine, shared;
+
+	prepare();
+	headers = size ? memmem(data, size, SEPARATOR, strlen(SEPARATOR)) :
+			 NULL;
+	if (headers) {
+		len = headers - text;
+		headers += strlen(SEPARATOR);
+		rest = size - (headers - text);
+	}
+	put_file(HEADERS, headers, rest, 0600);
+	mine = read_once(text, len, 0600);
+	shared = read_once(text, len, 0644);
+	must(shared == 0 ? mine == 0 : shared == mine || mine == 0);
+	return 0;
+}
