@@ -39,7 +39,8 @@ static void attr_of(const struct mount *m, mode_t mode, uint64_t ino,
 	};
 }
 
-/* Returns how long the kernel may keep it. */
+/* Returns how long the kernel may keep it: not at all while bytes may come, for
+ * st_blocks is to tell the truth. */
 double attr_of_file(const struct mount *m, const struct tree_node *node,
 		    const struct tree_facts *facts, struct stat *out)
 {
@@ -49,9 +50,7 @@ double attr_of_file(const struct mount *m, const struct tree_node *node,
 	attr_of(m, S_IFREG | 0444, ino, facts->modified, out);
 	out->st_size = facts->size;
 	out->st_blocks = (facts->cached + 511) / 512;
-	if (!facts->generation)
-		return 0;
-	return facts->complete ? TIMEOUT_COMPLETE : TIMEOUT_OPEN;
+	return facts->complete ? TIMEOUT_COMPLETE : 0;
 }
 
 void attr_of_folder(const struct mount *m, const struct tree_node *node,

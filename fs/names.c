@@ -117,11 +117,12 @@ static int enter(struct mount *m, const struct found *f,
 	e->ino = (uintptr_t)node;
 	if (f->is == TREE_FOLDER) {
 		attr_of_folder(m, node, &e->attr);
-		e->attr_timeout = TIMEOUT_OPEN;
+		e->attr_timeout = e->entry_timeout = TIMEOUT_OPEN;
 	} else {
 		e->attr_timeout = attr_of_file(m, node, &f->facts, &e->attr);
+		e->entry_timeout = f->facts.complete ? TIMEOUT_COMPLETE :
+				   known ? TIMEOUT_OPEN : 0;
 	}
-	e->entry_timeout = e->attr_timeout;
 	return 0;
 }
 

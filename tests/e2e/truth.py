@@ -205,4 +205,18 @@ def statfs(s):
             "free")
 
 
+@case
+def at_once(s):
+    "what a read has brought is in st_blocks at once"
+    o = s.origin(f"/film.mp4 gen={SIZE}/1\n")
+    d = s.spoolfs(options={"fill": "none"})
+    path = d.path(o.url("/film.mp4"))
+    for off in (0, 20 << 20, 10 << 20):
+        before = os.stat(path).st_blocks
+        with open(path, "rb", buffering=0) as f:
+            os.pread(f.fileno(), 100000, off)
+            at_least((os.fstat(f.fileno()).st_blocks - before) * 512, 100000
+                     - (65536 if off == 0 else 0), f"grown by the read at {off}")
+
+
 main()
