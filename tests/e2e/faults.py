@@ -451,10 +451,13 @@ def permanent(s):
     "what never passes is an error by the deadline, not a hang"
     for how in ("status=500", "status=503", "drop=before", "reset=before"):
         begin = time.monotonic()
-        fault(s, how, MB, read_timeout="3").fails("EIO ETIMEDOUT",
-                                                  (502, 504))
+        f = fault(s, how, MB, read_timeout="3").fails("EIO ETIMEDOUT",
+                                                      (502, 504))
         took = time.monotonic() - begin
         at_most(took, 2 * 3 + 10 * SLACK, f"seconds for {how}")
+        for front in ("m", "h"):
+            at_most(f.o.stats(f"/{front}.mp4")["requests"], 20,
+                    f"requests for {how}: it backs off")
 
 
 @case

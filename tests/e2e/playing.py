@@ -114,4 +114,38 @@ def fill(s):
                 at_most(cached(), size * 3 // 4, "what fill=none fetches")
 
 
+@case
+def scan(s):
+    "a look at head and tail costs a small part of the file"
+    size = 200 << 20
+    o = s.origin()
+    d = s.spoolfs()
+    for seed, front in ((1, "mount"), (2, "HTTP")):
+        path = f"/gen/{size}/{seed}.mp4"
+        for off in (0, size - 65536):
+            if front == "mount":
+                got = pread(d.path(o.url(path)), 65536, off)
+            else:
+                got = fetch(d.url(o.url(path)), headers={
+                    "Range": f"bytes={off}-{off + 65535}"}).body
+            equal(got, gen(size, seed, 1, off, 65536), f"{front}, {off}")
+        wait_for(lambda: o.stats(path)["active"] == 0, "rest")
+        at_most(o.sent(path), 4 << 20, f"bytes fetched, {front}")
+
+
+@case
+def closed(s):
+    "when the reader has closed the file the download ends"
+    size = 200 << 20
+    path = f"/gen/{size}/1.mp4"
+    o = s.origin("* rate=4M\n")
+    d = s.spoolfs(options={"fill": "none"})
+    with open(d.path(o.url(path)), "rb", buffering=0) as f:
+        left = 6 << 20
+        while left:
+            left -= len(f.read(min(left, 1 << 17)))
+    wait_for(lambda: o.stats(path)["active"] == 0, "the download's end", 20)
+    at_most(o.sent(path), 60 << 20, "bytes fetched")
+
+
 main()

@@ -129,6 +129,26 @@ def no_mount(s):
 
 
 @case
+def debug(s):
+    "-d stays in the foreground and tells more"
+    need_fuse()
+    o = s.origin()
+    mnt = s.folder("m")
+    p = s.popen([SPOOLFS, "-d", "-o",
+                 f"cache_dir={s.file('cache')},http=127.0.0.1:0", mnt],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ok(p.stdout.readline().startswith("http://"), "the address")
+    wait_for(lambda: mnt in mounts(), "the mount")
+    equal(read(f"{mnt}/{name_of(o.url('/gen/9/1.mp4'))}"), gen(9, 1),
+          "bytes")
+    equal(p.poll(), None, "it is in the foreground")
+    p.terminate()
+    _, err = p.communicate(timeout=20 * SLACK)
+    equal(p.returncode, 0, "exit status")
+    ok("fetch:" in err, f"debug lines: {err[:200]!r}")
+
+
+@case
 def http_off(s):
     "http=off listens nowhere and prints nothing"
     d = s.spoolfs(options={"http": "off"})

@@ -106,4 +106,24 @@ def once(s):
     equal(o.stats()["requests"], 0, "requests")
 
 
+@case
+def many(s):
+    "three hundred files one after the other leave no descriptor behind"
+    o = s.origin()
+    d = s.spoolfs()
+    read(d.path(o.url("/gen/1000/1.mp4")))
+    before = d.fds()
+    for seed in range(300):
+        url = o.url(f"/gen/70000/{seed}.mp4")
+        if seed % 2:
+            equal(read(d.path(url)), gen(70000, seed), f"file {seed}")
+        else:
+            equal(fetch(d.url(url)).body, gen(70000, seed), f"file {seed}")
+    wait_for(lambda: d.fds() <= before + 8, "descriptors to be closed", 30)
+    o.stop()
+    for seed in (0, 1, 150, 299):
+        equal(read(d.path(o.url(f"/gen/70000/{seed}.mp4"))), gen(70000, seed),
+              f"file {seed}, from the cache")
+
+
 main()

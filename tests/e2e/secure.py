@@ -30,10 +30,10 @@ def certificate(s, ca, name, host="localhost", days=2):
     return cert, key
 
 
-def serve(s, cert, extra=""):
+def serve(s, cert, extra="", http2=False):
     www = s.folder("www")
     s.write(f"{www}/film.mp4", gen(300000, 1))
-    return s.nginx(www, extra, cert=cert)
+    return s.nginx(www, extra, cert=cert, http2=http2)
 
 
 def both(d, url):
@@ -59,6 +59,21 @@ def trusted(s):
     n.stop()
     d.restart()
     equal(both(d, n.url("/film.mp4")), (want, want), "offline")
+
+
+@case
+def http2(s):
+    "HTTP/2 is used where it is offered"
+    p = s.run(["/usr/sbin/nginx", "-V"])
+    if "http_v2_module" not in p.stderr:
+        raise Skip("nginx without HTTP/2")
+    ca = authority(s, "ca")
+    n = serve(s, certificate(s, ca, "good"), http2=True)
+    d = s.spoolfs(ini=f'[origin "{n.url("/")}"]\nca_file = {ca[0]}\n')
+    want = gen(300000, 1)
+    equal(both(d, n.url("/film.mp4")), (want, want), "bytes")
+    wait_for(n.log, "the origin's log")
+    equal({r["proto"] for r in n.log()}, {"HTTP/2.0"}, "protocol")
 
 
 @case

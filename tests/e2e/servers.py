@@ -135,7 +135,8 @@ http {{
     sendfile on;
     log_format json escape=json '{{"method":"$request_method",'
         '"path":"$request_uri","status":$status,"sent":$body_bytes_sent,'
-        '"range":"$http_range","conn":$connection}}';
+        '"range":"$http_range","conn":$connection,'
+        '"proto":"$server_protocol"}}';
     access_log {dir}/nginx-access.log json;
     client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2;
     fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4;
@@ -152,7 +153,7 @@ http {{
 class Nginx:
     """nginx, the well-behaved origin. cert: (certificate, key) for TLS."""
 
-    def __init__(self, sandbox, root, extra="", cert=None):
+    def __init__(self, sandbox, root, extra="", cert=None, http2=False):
         need("nginx")
         self.sandbox = sandbox
         self.cert = cert
@@ -160,7 +161,7 @@ class Nginx:
         self.port = free_port()
         ssl = ""
         if cert:
-            ssl = " ssl"
+            ssl = " ssl http2" if http2 else " ssl"
             extra += (f"ssl_certificate {cert[0]};"
                       f"ssl_certificate_key {cert[1]};")
         self.conf = os.path.join(self.dir, "nginx.conf")

@@ -160,6 +160,11 @@ class Spoolfs:
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
+    def resident(self):
+        """Bytes of memory."""
+        with open(f"/proc/{self.pid}/statm") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
     def kill(self):
         """kill -9 and take away the dead mount."""
         self.killed = True
@@ -278,8 +283,8 @@ class Sandbox:
     def origin(self, script="", root=None):
         return Origin(self, script, root)
 
-    def nginx(self, root=None, extra="", cert=None):
-        return Nginx(self, root or self.folder("www"), extra, cert)
+    def nginx(self, root=None, extra="", cert=None, http2=False):
+        return Nginx(self, root or self.folder("www"), extra, cert, http2)
 
     def spoolfs(self, url=None, **keys):
         d = Spoolfs(self, url, **keys)
@@ -340,7 +345,9 @@ class Sandbox:
             except ProcessLookupError:
                 pass
         for path in self._mounted():
-            subprocess.run(["fusermount3", "-u", "-z", path],
+            fuse = mounts().get(path, "").startswith("fuse")
+            subprocess.run(["fusermount3", "-u", "-z", path] if fuse else
+                           ["umount", "-l", path],
                            stderr=subprocess.DEVNULL)
 
     def abandon(self):
