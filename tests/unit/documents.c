@@ -74,23 +74,29 @@ static bool has_item(const char *page, const char *key)
 	return false;
 }
 
-static void test_manual(void)
+static void test_manuals(void)
 {
+	char *program = read_source("fs/spoolfs.1");
 	char *page = read_source("fs/spoolfs.ini.5");
 	char word[64];
 	const char *p;
 	size_t n;
 	const struct conf_key *key = conf_table(&n);
 
-	for (; n; n--, key++)
+	for (; n; n--, key++) {
 		ok(has_item(page, key->name), "spoolfs.ini(5) explains %s",
 		   key->name);
+		if (key->section == CONF_GLOBAL)
+			ok(has_item(program, key->name),
+			   "spoolfs(1) names %s", key->name);
+	}
 	for (p = page; p; p = strchr(p, '\n')) {
 		p += *p == '\n';
 		if (item_word(p, word) && is_key(word))
 			ok(in_table(word), "there is a setting %s", word);
 	}
 	free(page);
+	free(program);
 }
 
 /* ---- the example ---------------------------------------------------------- */
@@ -116,7 +122,7 @@ int main(int argc, char **argv)
 		conf_example(stdout);
 		return 0;
 	}
-	test_manual();
+	test_manuals();
 	test_example();
 	return done_testing();
 }
