@@ -317,6 +317,11 @@ void cache_stop(struct cache *c)
 	c->saver = NULL;
 }
 
+bool cache_alive(struct cache *c, int timeout_ms)
+{
+	return fetch_alive(c->fetch, timeout_ms);
+}
+
 void cache_free(struct cache *c)
 {
 	if (!c)

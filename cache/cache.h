@@ -73,6 +73,11 @@ int cache_start(const struct conf *conf, struct cache **out);
  * read. Transfers end, records are saved. Idempotent. */
 void cache_stop(struct cache *c);
 
+/* Whether the engine is alive: have it go round once and wait for that, at most
+ * timeout_ms. False: it did not, or cache_stop has ended it. For a watchdog:
+ * any thread that can wait, so not from ready(), and before cache_free. */
+bool cache_alive(struct cache *c, int timeout_ms);
+
 /* Free it. After cache_stop, with all files closed. */
 void cache_free(struct cache *c);
 
@@ -130,13 +135,17 @@ ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 
 /* A parked reader. Embedded in the caller's own struct. */
 struct cache_waiter {
+	/* When it is settled at the latest (monotonic). 0: the first cache_await
+	 * sets it, conf.read_timeout from then. A reader that has to wait again
+	 * for the same call carries it over to its next waiter. */
+	int64_t deadline_ms;
+
 	/* private */
 	_Atomic int state;
 	struct cache_file *file;
 	struct entry *entry;	/* it was published with; its lock rules */
 	uint64_t off;
 	size_t min;
-	int64_t deadline_ms;
 	int status;
 	struct cache_waiter *prev, *next;
 	void (*ready)(struct cache_waiter *w, int status);

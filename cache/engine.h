@@ -24,6 +24,8 @@ struct fetch {
 	pthread_mutex_t lock;		/* the inbox */
 	struct entry *inbox;
 	bool stopping;
+	uint64_t asked, answered;	/* signs of life, counted */
+	pthread_cond_t went_round;
 
 	/* engine thread */
 	struct host *hosts;

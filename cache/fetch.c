@@ -158,6 +158,10 @@ static bool take_inbox(struct fetch *f)
 	list = f->inbox;
 	f->inbox = NULL;
 	go_on = !f->stopping;
+	if (f->answered != f->asked) {
+		f->answered = f->asked;
+		pthread_cond_broadcast(&f->went_round);
+	}
 	pthread_mutex_unlock(&f->lock);
 	while ((e = list)) {
 		list = e->kick_next;
@@ -204,6 +208,7 @@ static void *fetch_main(void *arg)
 	int64_t now;
 	int running;
 
+	pthread_setname_np(pthread_self(), "engine");
 	while (take_inbox(f)) {
 		now = now_ms();
 		tick(f, now);
@@ -224,6 +229,7 @@ int fetch_start(const struct conf *conf, struct saver *saver,
 		struct fetch **out)
 {
 	struct fetch *f = calloc(1, sizeof(*f));
+	pthread_condattr_t attr;
 	int err;
 
 	if (!f)
@@ -231,6 +237,10 @@ int fetch_start(const struct conf *conf, struct saver *saver,
 	f->conf = conf;
 	f->saver = saver;
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&f->went_round, &attr);
+	pthread_condattr_destroy(&attr);
 	err = curl_global_init(CURL_GLOBAL_DEFAULT) ? ENOMEM : 0;
 	if (!err) {
 		f->multi = curl_multi_init();
@@ -247,6 +257,7 @@ int fetch_start(const struct conf *conf, struct saver *saver,
 		}
 	}
 	if (err) {
+		pthread_cond_destroy(&f->went_round);
 		pthread_mutex_destroy(&f->lock);
 		free(f);
 		return -err;
@@ -275,6 +286,29 @@ void fetch_kick(struct fetch *f, struct entry *e)
 		curl_multi_wakeup(f->multi);
 }
 
+bool fetch_alive(struct fetch *f, int timeout_ms)
+{
+	int64_t until_ms = now_ms() + timeout_ms;
+	struct timespec until = {
+		.tv_sec = until_ms / 1000,
+		.tv_nsec = until_ms % 1000 * 1000000L,
+	};
+	uint64_t question;
+	int err = 0;
+	bool alive;
+
+	pthread_mutex_lock(&f->lock);
+	question = ++f->asked;
+	pthread_mutex_unlock(&f->lock);
+	curl_multi_wakeup(f->multi);
+	pthread_mutex_lock(&f->lock);
+	while (f->answered < question && !f->stopping && !err)
+		err = pthread_cond_timedwait(&f->went_round, &f->lock, &until);
+	alive = f->answered >= question;
+	pthread_mutex_unlock(&f->lock);
+	return alive;
+}
+
 void fetch_stop(struct fetch *f)
 {
 	pthread_mutex_lock(&f->lock);
@@ -291,6 +325,7 @@ void fetch_free(struct fetch *f)
 	schedule_free_hosts(f);
 	curl_multi_cleanup(f->multi);
 	curl_global_cleanup();
+	pthread_cond_destroy(&f->went_round);
 	pthread_mutex_destroy(&f->lock);
 	free(f->waits);
 	free(f);

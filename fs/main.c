@@ -6,14 +6,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +18,7 @@
 #include "cache/log.h"
 #include "http/serve.h"
 #include "mount.h"
+#include "notify.h"
 #include "options.h"
 
 #define EXIT_USAGE 2
@@ -32,6 +30,7 @@ struct program {
 	struct cache *cache;
 	struct serve *serve;
 	struct mount *mount;
+	struct notify *watchdog;
 	bool attached;
 	int parent;		/* where the parent waits for one byte, or -1 */
 };
@@ -177,29 +176,6 @@ static void detach(struct program *p)
 	p->parent = -1;
 }
 
-/* Tell a service manager, if one listens (sd_notify(3)). */
-static void notify(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	size_t len = path ? strlen(path) : 0;
-	int fd;
-
-	if (!len || len >= sizeof(to.sun_path))
-		return;
-	memcpy(to.sun_path, path, len);
-	if (to.sun_path[0] == '@')
-		to.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-		   (struct sockaddr *)&to,
-		   offsetof(struct sockaddr_un, sun_path) + len) < 0)
-		log_warn(LOG_CORE, "NOTIFY_SOCKET: %m");
-	close(fd);
-}
-
 /* ---- signals ----------------------------------------------------------- */
 
 static void stop_signals(sigset_t *set)
@@ -316,7 +292,30 @@ static void announce(struct program *p)
 		log_info(LOG_HTTP, "serving at %s", serve_address(p->serve));
 	if (p->mount)
 		log_info(LOG_FUSE, "mounted at %s", p->mountpoint);
-	notify("READY=1");
+}
+
+static bool is_alive(void *cache, int timeout_ms)
+{
+	return cache_alive(cache, timeout_ms);
+}
+
+/* To a service manager. It takes us for dead if the watchdog that it has asked
+ * for can't be started, so going on without would be no better. */
+static int report(struct program *p)
+{
+	int r = notify_watch(is_alive, p->cache, &p->watchdog);
+
+	if (r < 0)
+		return r;
+	if (p->mount && p->serve)
+		notify_status("Mounted at %s, serving at %s", p->mountpoint,
+			      serve_address(p->serve));
+	else if (p->mount)
+		notify_status("Mounted at %s", p->mountpoint);
+	else
+		notify_status("Serving at %s", serve_address(p->serve));
+	notify_send("READY=1");
+	return 0;
 }
 
 /* Parked requests are answered first, while mount and endpoint can still take
@@ -351,10 +350,13 @@ static int run(struct program *p)
 		r = start_mount(p);
 	if (r == 0) {
 		announce(p);
-		r = p->mount ? loop_until_signal(p) : wait_for_signal();
+		r = report(p);
+		if (r == 0)
+			r = p->mount ? loop_until_signal(p) : wait_for_signal();
 		if (r < 0)
 			log_error(LOG_CORE, "%s", strerror(-r));
-		notify("STOPPING=1");
+		notify_unwatch(p->watchdog);
+		notify_send("STOPPING=1");
 		log_info(LOG_CORE, "ending");
 	}
 	stop(p);

@@ -255,6 +255,23 @@ static void check_whole(const char *path, uint64_t version, const char *what)
 	cache_close(f);
 }
 
+/* A caller who breaks the rule that ready() must not block: the engine is
+ * stuck until it is let go. */
+
+struct stuck {
+	struct sync s;
+	pthread_mutex_t gate;
+};
+
+static void stuck_ready(struct cache_waiter *w, int status)
+{
+	struct stuck *one = (struct stuck *)w;	/* first member */
+
+	sync_ready(w, status);
+	pthread_mutex_lock(&one->gate);
+	pthread_mutex_unlock(&one->gate);
+}
+
 /* ---- tests ----------------------------------------------------------------- */
 
 static void test_errors(void)
@@ -407,6 +424,14 @@ static void test_deadline(void)
 	       -ETIMEDOUT, "a hole of it");
 	is_int(read_wait(f, buf, sizeof(buf), 0, sizeof(buf)), sizeof(buf),
 	       "what came can be read");
+	struct sync late, early;
+
+	sync_init(&late, f, 2000000, 10);
+	sync_init(&early, f, 2000000, 10);
+	early.w.deadline_ms = 1;	/* long ago */
+	ok(cache_await(&late.w) && cache_await(&early.w), "two wait");
+	is_int(sync_wait(&early), -ETIMEDOUT, "a deadline carried over");
+	ok(cache_cancel(&late.w), "is no other's");
 	cache_info_fini(&info);
 	cache_close(f);
 }
@@ -561,6 +586,27 @@ static void test_drop(void)
 	cache_close(f);
 }
 
+static void test_alive(void)
+{
+	struct cache_file *f = open_path("/film.bin?stuck");
+	struct stuck one;
+
+	ok(cache_alive(cache, 10000), "an idle engine is alive");
+	if (!ok(f, "opened"))
+		return;
+	pthread_mutex_init(&one.gate, NULL);
+	pthread_mutex_lock(&one.gate);
+	sync_init(&one.s, f, 0, 0);
+	one.s.w.ready = stuck_ready;
+	if (ok(cache_await(&one.s.w), "a reader who will block it")) {
+		sync_wait(&one.s);
+		ok(!cache_alive(cache, 100), "a stuck engine is not");
+	}
+	pthread_mutex_unlock(&one.gate);
+	ok(cache_alive(cache, 10000), "let go, it is");
+	cache_close(f);
+}
+
 static void test_stop(void)
 {
 	enum { N = 100 };
@@ -585,6 +631,7 @@ static void test_stop(void)
 	is_int(settled, N, "stop answers all before it returns");
 	sync_init(&s[0], f, 1000000, 10);
 	ok(!cache_await(&s[0].w), "no more waiting");
+	ok(!cache_alive(cache, 100), "nor alive");
 	is_int(cache_read(f, buf, 10, 1000000, 10), -ESHUTDOWN, "no more net");
 	is_int(cache_read(f, buf, 100, 0, 100), 100, "cached bytes remain");
 	cache_info_fini(&info);
@@ -663,6 +710,7 @@ int main(void)
 	test_cancel_race();
 	test_readers();
 	test_drop();
+	test_alive();
 	test_stop();
 	origin_stop();
 	test_offline();
