@@ -150,7 +150,15 @@ def kills(s):
     load.origin_url = o.url("")
     shelf = Shelf(load, o, d)
     ledger = Ledger(o)
-    load.start(SEED)
+    try:
+        load.start(SEED)
+        kill_and_kill(o, d, load, shelf, ledger, dice)
+    finally:
+        ledger.stop()
+        load.end()
+
+
+def kill_and_kill(o, d, load, shelf, ledger, dice):
     worst = total = 0
     for n in range(KILLS):
         # The moment is what is random: not a wait for anything.
@@ -158,8 +166,6 @@ def kills(s):
         load.check()
         load.down()
         bad, again = ledger.life_over(kill(d, stale=n % 2))
-        note(f"kill {n + 1}: {again >> 10} KiB came again, {bad >> 10} KiB "
-             "of that was older than 2 s") if again else None
         worst, total = max(worst, again), total + again
         at_most(bad, 0, f"kill {n}: bytes of more than 2 s ago that were "
                 "fetched again afterwards")
@@ -170,7 +176,6 @@ def kills(s):
              any(whole(d, o.url(f.path)) for f in load.files[:4]),
              "a file to become whole after the last kill", 60 * SLACK)
     load.stop()
-    ledger.stop()
     for file in load.files + shelf.finished:
         equal(sha256(d.path(o.url(file.path))),
               gen_sha256(SIZE, file.seed), file.path)

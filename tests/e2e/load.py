@@ -81,7 +81,8 @@ class Content:
 
 
 class Cut(Exception):
-    """An answer that ended early, or was no answer."""
+    """An answer or a read that ended early, or was none: what a daemon that
+    is killed leaves of them."""
 
 
 class Load:
@@ -125,12 +126,16 @@ class Load:
     def check(self):
         ok(not self.problems, "\n".join(self.problems[:5]))
 
-    def stop(self):
+    def end(self):
+        """Let the readers go and wait for them."""
         self._ended.set()
         self._up.set()
         for t in self._threads:
             t.join(self.limit + 30)
             ok(not t.is_alive(), "a reader ends")
+
+    def stop(self):
+        self.end()
         self.check()
 
     # -- readers
@@ -221,8 +226,7 @@ class Load:
                 want = max(0, min(length, file.size - off))
                 bound = self._compare(file, off, data, bound, floor)
                 if len(data) != want:
-                    raise Failure(f"{file.path} at {off}: {len(data)} bytes, "
-                                  f"not {want}")
+                    raise Cut(f"{len(data)} bytes at {off}, not {want}")
                 self.counts["reads"] += 1
                 if self._ended.is_set():
                     break
