@@ -25,10 +25,15 @@ int setting_refuse(char **reason, int err, const char *fmt, ...)
 	va_start(args, fmt);
 	n = vasprintf(reason, fmt, args);
 	va_end(args);
-	if (n >= 0)
-		return err;
-	*reason = NULL;
-	return -ENOMEM;
+	if (n < 0) {
+		*reason = NULL;
+		return -ENOMEM;
+	}
+	/* What it repeats may have line ends in it. */
+	for (char *s = *reason; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			*s = '?';
+	return err;
 }
 
 /* ---- paths and files ----------------------------------------------------- */

@@ -35,7 +35,7 @@ char *setting_xdg(const char *variable, const char *fallback);
 int setting_read_file(const char *path, char **text, size_t *len,
 		      bool *open_to_others, char **reason);
 
-/* *reason from a format; returns err, or -ENOMEM. */
+/* *reason from a format, controls as '?'; returns err, or -ENOMEM. */
 int setting_refuse(char **reason, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

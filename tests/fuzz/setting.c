@@ -132,8 +132,7 @@ static void check_assign(const struct conf_key *k, const char *text)
 	err = setting_assign(k, &base, text, "/folder", &reason);
 	if (err) {
 		must(err == -EINVAL && reason && *reason);
-		must(k->type == CONF_READABLE || k->type == CONF_HEADER_FILE ||
-		     !strpbrk(reason, "\r\n"));
+		must(!strpbrk(reason, "\r\n"));
 		must(k->type == CONF_HEADER_FILE || is_zero(&base));
 	} else {
 		must(!reason);
