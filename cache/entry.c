@@ -464,19 +464,25 @@ void cache_waiter_init(struct cache_waiter *w, struct cache_file *f,
 
 bool entry_park_locked(struct entry *e, struct cache_waiter *w)
 {
+	struct cache_waiter *before = e->last_waiter;
 	int expected = WAITER_NEW;
 
 	w->entry = e;
 	if (!atomic_compare_exchange_strong(&w->state, &expected,
 					    WAITER_PUBLISHED))
 		return false;
-	w->next = NULL;
-	w->prev = e->last_waiter;
-	if (e->last_waiter)
-		e->last_waiter->next = w;
+	while (before && before->deadline_ms > w->deadline_ms)
+		before = before->prev;
+	w->prev = before;
+	w->next = before ? before->next : e->waiters;
+	if (w->prev)
+		w->prev->next = w;
 	else
 		e->waiters = w;
-	e->last_waiter = w;
+	if (w->next)
+		w->next->prev = w;
+	else
+		e->last_waiter = w;
 	e->n_waiters++;
 	return true;
 }

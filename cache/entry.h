@@ -60,7 +60,7 @@ struct entry {
 	int fd;				/* set once, before KNOWN; -1 before */
 	struct memory *memory;		/* LE: bytes not on disk, or NULL */
 	_Atomic bool complete;		/* set once, after the last extent */
-	struct cache_waiter *waiters, *last_waiter;	/* L: oldest first */
+	struct cache_waiter *waiters, *last_waiter;	/* L: by deadline */
 	_Atomic size_t n_waiters;	/* L; read without */
 	struct cache_file *files;	/* L */
 	bool dirty;			/* L: differs from the stored record */

@@ -245,7 +245,9 @@ bool cache_await(struct cache_waiter *w)
 		entry_unref(e);
 		return false;
 	}
-	w->deadline_ms = now_ms() + e->cache->conf->read_timeout * INT64_C(1000);
+	if (!w->deadline_ms)
+		w->deadline_ms = now_ms() +
+			e->cache->conf->read_timeout * INT64_C(1000);
 	if (w->min)
 		file_read_locked(w->file, w->off, w->min, true);
 	entry_park_locked(e, w);

@@ -43,10 +43,12 @@ static void ready(struct cache_waiter *w, int status);
  * still held; *r is 0 (ask again) or -EINTR. */
 static bool publish(struct park *p, int *r)
 {
+	int64_t deadline_ms = p->waiter.deadline_ms;	/* of an earlier round */
 	int phase = HELD;
 
 	atomic_store(&p->phase, HELD);
 	cache_waiter_init(&p->waiter, p->file, p->off, p->min, ready);
+	p->waiter.deadline_ms = deadline_ms;
 	fuse_req_interrupt_func(p->req, interrupted, p);
 	atomic_fetch_add(&p->refs, 1);
 	if (!atomic_compare_exchange_strong(&p->phase, &phase, PARKED)) {
