@@ -7,10 +7,10 @@ with what the origin's generator says for that place.
     load.stop()			# raises Failure on what was not right
 
 What is not right: a wrong byte, two versions in one open or in one answer, an
-older version than an earlier open has seen, a read that is short before the
-end of the file, a call that takes longer than `limit`, and an error that
-nothing excuses. Errors are excused while the daemon is down (down() to up()),
-and those in `tolerated` always.
+older version than an earlier open has seen, an end of file before the end, a
+call that takes longer than `limit`, and an error that nothing excuses. Errors
+are excused while the daemon is down (down() to up()), and those in `tolerated`
+always.
 """
 import collections
 import errno
@@ -221,12 +221,14 @@ class Load:
         fd = self._timed(f"open of {file.path}", os.open, path, os.O_RDONLY)
         try:
             for off, length in places:
-                data = self._timed(f"read of {file.path} at {off}", os.pread,
-                                   fd, length, off)
-                want = max(0, min(length, file.size - off))
-                bound = self._compare(file, off, data, bound, floor)
-                if len(data) != want:
-                    raise Cut(f"{len(data)} bytes at {off}, not {want}")
+                end = min(off + length, file.size)
+                while off < end:
+                    data = self._timed(f"read of {file.path} at {off}",
+                                       os.pread, fd, end - off, off)
+                    bound = self._compare(file, off, data, bound, floor)
+                    if not data:
+                        raise Cut(f"end of file at {off}")
+                    off += len(data)	# a short one goes on in its error
                 self.counts["reads"] += 1
                 if self._ended.is_set():
                     break
