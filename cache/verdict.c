@@ -17,8 +17,7 @@
 /* An unknown resource of a host that can't be found or refuses connections is
  * given up after so many tries: a second or two, not a reader's deadline. */
 #define PROBE_TRIES 3
-/* Bodies that are nobody's are read to their end up to here, to keep the
- * connection; longer ones are cut off. */
+/* Bytes of a body that is nobody's, read to keep the connection. */
 #define DISCARD_MAX (64 * 1024)
 
 static time_t reply_fresh_until(const struct transfer *t)
@@ -143,6 +142,15 @@ static int take_changed(struct transfer *t)
 	return take_data(t);
 }
 
+/* A body that is nobody's is read to its end when that is near, to keep the
+ * connection. Not behind a success that was no use: who breaks rules there may
+ * do so about where the body ends. */
+static bool is_worth_draining(const struct reply *r)
+{
+	return r->status == 304 ||
+		(r->status >= 300 && r->content_length <= DISCARD_MAX);
+}
+
 int verdict_headers(struct transfer *t)
 {
 	struct entry *e = t->entry;
@@ -171,10 +179,7 @@ int verdict_headers(struct transfer *t)
 	case REPLY_CHANGED:
 		return take_changed(t);
 	default:
-		if (t->reply.content_length > DISCARD_MAX &&
-		    t->reply.status != 304)
-			return -ECANCELED;
-		return 0;
+		return is_worth_draining(&t->reply) ? 0 : -ECANCELED;
 	}
 }
 
@@ -268,6 +273,12 @@ static void refused(struct transfer *t, int error, int64_t now)
 
 static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
 {
+	long connects = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
+	/* What is no HTTP may be the rest of an earlier answer. */
+	if (result == CURLE_UNSUPPORTED_PROTOCOL && connects == 0)
+		result = CURLE_RECV_ERROR;
 	switch (result) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_RESOLVE_PROXY:
