@@ -12,6 +12,22 @@ static bool is_error(int err)
 	return err == -EINVAL || err == -ENAMETOOLONG;
 }
 
+/* One way to write an escape, and none where none is needed. */
+static void check_key_path(const char *key)
+{
+	size_t len = strcspn(key, "?");
+
+	for (const char *s = key; s < key + len; s++) {
+		if (*s != '%')
+			continue;
+		must(url_escape(s) >= 0 && s + 3 <= key + len);
+		must(strspn(s + 1, "0123456789ABCDEF") >= 2);
+		must(url_escape(s) == 0 ||
+		     !strchr("abcdefghijklmnopqrstuvwxyz0123456789-._~"
+			     "ABCDEFGHIJKLMNOPQRSTUVWXYZ", url_escape(s)));
+	}
+}
+
 /* Every spelling of a URL is the URL. */
 static void check_spellings(const struct url *u)
 {
@@ -24,6 +40,7 @@ static void check_spellings(const struct url *u)
 	must(!strncmp(u->key, u->origin, strlen(u->origin)));
 	must(!strncmp(u->origin, u->https ? "https://" : "http://",
 		      u->https ? 8 : 7));
+	check_key_path(u->key);
 	must(strlen(u->host) <= URL_HOST_MAX && !strpbrk(u->host, "/?#@\\%"));
 	must(url_parse(u->sent, &sent) == 0);
 	must(!strcmp(sent->sent, u->sent) && !strcmp(sent->key, u->key));
