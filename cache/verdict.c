@@ -28,9 +28,12 @@ static time_t reply_fresh_until(const struct transfer *t)
 /* Headers. */
 
 /* A 200 says nothing of ranges when none was asked for, or when If-Range asked
- * for all in case of a change. */
+ * for all in case of a change. Parts that no validator ties together may be of
+ * two versions (RFC 9111, 3.4): then one answer has to bring all. */
 static enum plan_ranges ranges_of(const struct transfer *t)
 {
+	if (!t->reply.etag && !t->reply.last_modified)
+		return PLAN_RANGES_NO;
 	if (t->facts.ranges)
 		return PLAN_RANGES_YES;
 	if (t->facts.ranges_ignored || t->entry->no_range)

@@ -39,6 +39,8 @@ static const char script[] =
 	"/empty.bin gen=0/1\n"
 	"/changes.bin times=1 gen=3000000/1 version=1\n"
 	"/changes.bin gen=3000000/1 version=2\n"
+	"/neither.bin times=1 gen=3000000/1 version=1 etag=none last-modified=none\n"
+	"/neither.bin gen=3000000/1 version=2 etag=none last-modified=none\n"
 	"/folder redirect=/folder/\n"
 	"/moved.bin redirect=/film.bin\n"
 	"/loop.bin redirect=/loop.bin\n"
@@ -405,6 +407,26 @@ static void test_versions(void)
 	cache_close(f);
 }
 
+/* Nothing names the version: two answers are never one file. */
+static void test_no_validators(void)
+{
+	static unsigned char buf[1000];
+	struct cache_info info;
+	struct cache_file *f;
+	ssize_t n;
+
+	if (!is_int(open_stat("/neither.bin", &f, &info), 0, "no validators"))
+		return;
+	n = read_wait(f, buf, sizeof(buf), 2000000, sizeof(buf));
+	is_int(n, -ESTALE, "the next answer has other bytes: no mixture");
+	is_int(read_wait(f, buf, sizeof(buf), 0, sizeof(buf)), sizeof(buf),
+	       "what was here can be read on");
+	ok(is_content(buf, sizeof(buf), 0, 1, 1), "and is version 1");
+	cache_info_fini(&info);
+	cache_close(f);
+	check_whole("/neither.bin", 2, "no validators, version 2");
+}
+
 static void test_liar(void)
 {
 	is_int(open_error("/liar.bin"), -EIO, "206 from the wrong place");
@@ -704,6 +726,7 @@ int main(void)
 	test_edges();
 	test_random_reads();
 	test_versions();
+	test_no_validators();
 	test_liar();
 	test_deadline();
 	test_cancel();
