@@ -1,0 +1,235 @@
+"""A service: what a manager is told (sd_notify), its watchdog, the units."""
+from contextlib import contextmanager
+
+from spool import *
+
+PING = "WATCHDOG=1"
+
+
+class Manager:
+    """A service manager's end of NOTIFY_SOCKET.
+
+    messages holds (time, text); on_ready() is called the moment that
+    READY=1 arrives."""
+
+    def __init__(self, sandbox, usec=None, abstract=False, on_ready=None):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        name = f"spool-{sandbox.mark}" if abstract else sandbox.file("notify")
+        self.socket.bind("\0" + name if abstract else name)
+        sandbox.env["NOTIFY_SOCKET"] = "@" + name if abstract else name
+        for name in ("WATCHDOG_PID", "WATCHDOG_USEC"):
+            sandbox.env.pop(name, None)
+        if usec:
+            sandbox.env["WATCHDOG_USEC"] = str(usec)
+        self.on_ready = on_ready
+        self.messages = []
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        while True:
+            text = self.socket.recv(65536).decode()
+            if text == "READY=1" and self.on_ready:
+                self.on_ready()
+            self.messages.append((time.monotonic(), text))
+
+    def texts(self):
+        """What was said, but for the signs of life."""
+        return [text for _, text in self.messages if text != PING]
+
+    def pings(self):
+        return [at for at, text in self.messages if text == PING]
+
+    def wait(self, text):
+        wait_for(lambda: text in self.texts(), text, 30 * SLACK)
+
+    def wait_pings(self, n):
+        """For n more of them."""
+        n += len(self.pings())
+        wait_for(lambda: len(self.pings()) >= n, "signs of life", 30 * SLACK)
+
+    def silent(self, seconds):
+        """True when no sign of life comes for so long. One that was on its
+        way when this began does not count."""
+        time.sleep(0.3)
+        before = len(self.pings())
+        time.sleep(seconds)
+        return len(self.pings()) == before
+
+
+def status_of(d):
+    where = f"Mounted at {d.mnt}, serving" if d.mnt else "Serving"
+    return f"STATUS={where} at http://{d.http}/"
+
+
+@case
+def tells(s):
+    "READY=1 when mount and endpoint stand, STOPPING=1 at SIGTERM, no more"
+    seen = []
+    for mount in (True, False):
+        # A datagram may take its time: look at what stood when it came.
+        m = Manager(s, abstract=mount, on_ready=lambda: seen.append(mounts()))
+        d = s.spoolfs(mount=mount)
+        m.wait("READY=1")
+        equal(m.texts(), [status_of(d), "READY=1"], "at the start")
+        if mount:
+            equal(seen[0].get(d.mnt), "fuse.spoolfs", "mounted at READY=1")
+        equal(Raw(d.http).get("/").response().status, 200, "it answers")
+        equal(d.terminate(), 0, "exit status")
+        m.wait("STOPPING=1")
+        equal(m.texts()[2:], ["STOPPING=1"], "at the end")
+        equal(m.pings(), [], "signs of life without a watchdog")
+
+
+@case
+def unmounted(s):
+    "STOPPING=1 when it is unmounted; no READY=1 where nothing stands"
+    m = Manager(s)
+    d = s.spoolfs()
+    equal(d.unmount(), 0, "exit status")
+    m.wait("STOPPING=1")
+    m = Manager(s)
+    s.refused("-f", "-o", f"cache_dir={s.write('file', 'x')}/c,http=off",
+              s.folder("m"))
+    equal(m.texts(), [], "said by one that failed")
+
+
+@case
+def line_break(s):
+    "a line break in the name of the mount point adds nothing to the protocol"
+    m = Manager(s)
+    s.spoolfs(mnt=s.folder("a\nMAINPID=1"))
+    m.wait("READY=1")
+    ok("\n" not in m.texts()[0], f"one line: {m.texts()[0]!r}")
+
+
+@case
+def signs_of_life(s):
+    "WATCHDOG=1 at half the interval, with a mount and without, idle or not"
+    o = s.origin()
+    for mount in (True, False):
+        m = Manager(s, usec=1000000)
+        d = s.spoolfs(mount=mount)
+        m.wait_pings(3)
+        equal(fetch(d.url(o.url("/gen/99/1.mp4"))).body, gen(99, 1), "bytes")
+        m.wait_pings(3)
+        took = m.pings()[5] - m.pings()[0]
+        at_least(took, 5 * 0.4, "seconds for five intervals")
+        equal(d.terminate(), 0, "exit status")
+        m.wait("STOPPING=1")
+        equal(m.messages[-1][1], "STOPPING=1", "the last word")
+
+
+@case
+def stopped(s):
+    "no sign of life while the process is stopped, and again when it goes on"
+    m = Manager(s, usec=200000)
+    d = s.spoolfs()
+    m.wait_pings(3)
+    os.kill(d.pid, signal.SIGSTOP)
+    try:
+        ok(m.silent(1.5), "silence")
+    finally:
+        os.kill(d.pid, signal.SIGCONT)
+    m.wait_pings(3)
+
+
+@contextmanager
+def thread_held(pid, name):
+    """Hold one thread of a process, as a debugger does."""
+    seize, interrupt, detach, wall = 0x4206, 0x4207, 17, 0x40000000
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p,
+                       ctypes.c_void_p]
+    tid = next(int(path.split("/")[-2])
+               for path in glob.glob(f"/proc/{pid}/task/*/comm")
+               if open(path).read().strip() == name)
+    if ptrace(seize, tid, None, None) < 0:
+        raise Skip(f"ptrace: {os.strerror(ctypes.get_errno())}")
+    ptrace(interrupt, tid, None, None)
+    os.waitpid(tid, wall)
+    try:
+        yield
+    finally:
+        ptrace(detach, tid, None, None)
+
+
+@case
+def stuck_engine(s):
+    "no sign of life while the engine is stuck, though all else goes on"
+    o = s.origin()
+    url = o.url("/gen/100kB/1.mp4")
+    for mount in (True, False):
+        m = Manager(s, usec=200000)
+        d = s.spoolfs(mount=mount)
+        equal(fetch(d.url(url)).body, gen(100000, 1), "bytes")
+        m.wait_pings(3)
+        with thread_held(d.pid, "engine"):
+            ok(m.silent(2), "silence")
+            wait_for(lambda: "no sign of life" in d.log(), "a line in the log",
+                     20 * SLACK)
+            equal(fetch(d.url(url)).body, gen(100000, 1), "a warm file")
+        m.wait_pings(3)
+        ok("alive again" in d.log(), "said in the log")
+
+
+@case
+def meant_for_another(s):
+    "a watchdog that is not for us, or makes no sense, is none"
+    for usec, pid in ((100000, "1"), ("soon", None), ("-1", None), ("0", None),
+                      (str(2 ** 64), None)):
+        m = Manager(s, usec=usec)
+        if pid:
+            s.env["WATCHDOG_PID"] = pid
+        d = s.spoolfs(mount=False)
+        m.wait("READY=1")
+        ok(m.silent(0.5), f"silence, WATCHDOG_USEC={usec} WATCHDOG_PID={pid}")
+        equal(d.terminate(), 0, "exit status")
+    m = Manager(s, usec=100000)
+    d = s.spoolfs(mount=False)
+    m.wait_pings(1)
+    equal(d.terminate(), 0, "exit status")
+
+
+@case
+def meant_for_us(s):
+    "WATCHDOG_PID names us"
+    m = Manager(s, usec=100000)
+    mnt = s.folder("m")
+    p = s.popen(["sh", "-c", 'WATCHDOG_PID=$$ exec "$@"', "sh", SPOOLFS, "-f",
+                 "-o", f"cache_dir={s.file('cache')},http=off", mnt])
+    m.wait_pings(2)
+    p.terminate()
+    equal(p.wait(20 * SLACK), 0, "exit status")
+
+
+@case
+def nobody_listens(s):
+    "a NOTIFY_SOCKET that is not there is said and is no reason to end"
+    for path in (s.file("nothing"), "/" + "x" * 200, ""):
+        s.env["NOTIFY_SOCKET"] = path
+        d = s.spoolfs(mount=False)
+        equal(d.terminate(), 0, "exit status")
+        if path.endswith("nothing"):
+            ok("NOTIFY_SOCKET" in d.log(), "said")
+
+
+@case
+def units(s):
+    "the units are well formed"
+    need("systemd-analyze")
+    os.makedirs(f"{s.dir}/bin")
+    os.symlink(SPOOLFS, f"{s.dir}/bin/spoolfs")
+    # A manager need not run, but its folder has to be there.
+    s.env["XDG_RUNTIME_DIR"] = s.folder("run")
+    for path in glob.glob(f"{TOP}/contrib/systemd/*.service.in"):
+        with open(path) as f:
+            text = f.read()
+        ok("@bindir@" in text, "it names the program")
+        unit = s.write(os.path.basename(path)[:-3],
+                       text.replace("@bindir@", f"{s.dir}/bin"))
+        p = s.run(["systemd-analyze", "verify", "--user", "--man=no", unit])
+        equal(p.returncode, 0, f"{path}: {p.stderr}")
+        ok(s.dir not in p.stderr, f"{path}: {p.stderr}")
+
+
+main()
