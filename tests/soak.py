@@ -30,8 +30,9 @@ FILES = [File(f"/gen/{SIZE}/{n}.mp4", SIZE, n) for n in range(1, 7)]
 DEADLINE = 6
 NO_CACHE = 'header="Cache-Control: no-cache"'
 
-# What may be wrong with a file. None says anything false about its size, and
-# all leave it one validator, so that a reader can always be told the truth.
+# What may be wrong with a file. None says anything false about its size or lets
+# the end of a connection mean the end of the file, and all leave it a
+# validator, so that a reader can always be told the truth.
 FAULTS = [
     "delay=400ms", "rate=200k", "rate=20k", "drop=1M", "drop=70000",
     "reset=300000", "drop=before times=6", "reset=before times=6",
@@ -40,7 +41,7 @@ FAULTS = [
     'status=429 times=4 header="Retry-After: 1"', "ranges=off",
     "ranges=ignore", "ranges=quiet", "ranges=star", "ranges=wrong-start",
     "ranges=no-header", "ranges=multipart", "ranges=refuse", "length=chunked",
-    "length=close", "slice=+1000", "slice=-1000", "if-range=ignore",
+    "slice=+1000", "slice=-1000", "if-range=ignore",
     "if-range=never", "conditional=ignore", "etag=weak", "etag=none",
     "etag=flap", "interim=3", "junk=200x100", "junk=endlessx1000 times=4",
     'header="Content-Encoding: gzip"', "head=refuse", "close=yes",

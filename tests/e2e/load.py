@@ -155,9 +155,12 @@ class Load:
                 self._problem(f"{act.__name__}: {error!r}")
 
     def _error(self, act, file, life, error):
-        number = getattr(error, "errno", None)
-        kind = errno.errorcode.get(number, str(error)) \
-            if isinstance(error, OSError) else str(error)
+        if isinstance(error, http.client.HTTPException):
+            kind = "cut"
+        elif isinstance(error, OSError):
+            kind = errno.errorcode.get(error.errno, str(error))
+        else:
+            kind = str(error)
         if self._ended.is_set() or not self._up.is_set() or \
                 life != self.life:
             self.counts["cut short"] += 1
@@ -263,10 +266,12 @@ class Load:
         connection.request("GET", "/" + name_of(self._url(file)),
                            headers={"Range": f"bytes={start}-{last}"})
         r = self._timed(f"head of {file.path}", connection.getresponse)
-        if r.status != 206:
+        off, end = start, min(end or file.size, file.size)
+        if r.status == 200:	# the whole: of unknown size there is no range
+            off, end = 0, file.size
+        elif r.status != 206:
             r.read()
             raise Cut(f"status {r.status}")
-        off, end = start, min(end or file.size, file.size)
         while off < end:
             data = self._timed(f"piece of {file.path} at {off}", r.read,
                                min(PIECE, end - off))
