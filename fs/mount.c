@@ -255,6 +255,9 @@ int mount_create(struct cache *cache, const struct conf *conf,
 	m->started = time(NULL);
 	pthread_mutex_init(&m->lock, NULL);
 	r = tree_create(base, conf->files, conf->n_files, &m->tree);
+	if (r == -EINVAL)	/* not repeated here: it may hold a password */
+		*error = strdup("the URL is not one of http or https that can "
+				"be mounted");
 	if (r == 0)
 		r = session_create(m, options, error);
 	if (r < 0) {

@@ -214,6 +214,43 @@ def nobody_listens(s):
 
 
 @case
+def fstab_file(s):
+    "entries of an fstab: mount by mount point, mount -a twice, umount"
+    need_fuse()
+    need("mount.fuse3")
+    if os.getuid():
+        raise Skip("not root")
+    o = s.origin("/top/film.mp4 body=film\n")
+    sources = "spoolfs", o.url("/top/")
+    paths = f"http/127.0.0.1:{o.port}/top/film.mp4", "film.mp4"
+    mnts = s.folder("m"), s.folder("a b")
+    caches = s.file("c1"), s.file("c2")
+    # With a path in the type, as in program.py.
+    fstab = s.write("fstab", "".join(
+        f"{source} {mnt} fuse.{SPOOLFS} allow_other,nosuid,nodev,_netdev,"
+        f"http=off,cache_dir={cache} 0 0\n".replace("a b", r"a\040b")
+        for source, mnt, cache in zip(sources, mnts, caches)))
+    for command in (["mount", "-T", fstab, mnts[0]],
+                    ["mount", "-a", "-T", fstab], ["mount", "-a", "-T", fstab]):
+        # Not here: a source that exists in the working folder is a path.
+        p = s.run(command, cwd=s.dir)
+        equal((p.returncode, p.stderr), (0, ""), " ".join(command))
+    for source, path, mnt, cache in zip(sources, paths, mnts, caches):
+        with open("/proc/self/mounts") as f:
+            mounted = [row.split() for row in f if f" {mnt} ".replace(
+                "a b", r"a\040b") in row]
+        equal(len(mounted), 1, f"{mnt} is mounted once")
+        equal(mounted[0][0], source, "its source")
+        ok({"nosuid", "nodev"} <= set(mounted[0][3].split(",")), mounted[0][3])
+        equal(read(f"{mnt}/{path}"), b"film", f"bytes, {source}")
+        with open(f"{cache}/lock") as f:
+            pid = int(re.search(r"pid=(\d+)", f.read()).group(1))
+        p = s.run(["umount", mnt])
+        equal(p.returncode, 0, f"umount: {p.stderr}")
+        ok(wait_exit(pid, 20 * SLACK), "it ends")
+
+
+@case
 def units(s):
     "the units are well formed"
     need("systemd-analyze")
