@@ -203,6 +203,8 @@ int cache_create_data(struct cache *c, struct entry *e, int *fd)
 		new = store_scratch(c->store);
 		if (new < 0) {
 			new = memfd_create("spoolfs", MFD_CLOEXEC);
+			if (new < 0)
+				new = -errno;
 			e->disk_retry_ms = INT64_MAX;
 		}
 		pthread_mutex_lock(&e->lock);
