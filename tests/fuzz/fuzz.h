@@ -63,6 +63,13 @@ struct fuzz_input {
 	const char *p, *end;
 };
 
+static inline struct fuzz_input fuzz_begin(const uint8_t *data, size_t size)
+{
+	const char *p = (const char *)data;
+
+	return (struct fuzz_input){ p, p + size };
+}
+
 /* Take a line with its LF, which the last one may lack; false at the end. */
 static inline bool fuzz_line(struct fuzz_input *in, const char **line,
 			     size_t *len)

@@ -19,7 +19,7 @@
 #define SEPARATOR "==== headers\n"
 #define SECRET "hunter2"
 
-/* ---- files without a folder ------------------------------------------------ */
+/* ---- files without a folder --------------------------------------------- */
 
 static void memory_file(int fd)
 {
@@ -54,7 +54,7 @@ static void put_file(int fd, const char *text, size_t len, mode_t mode)
 	must(pwrite(fd, text, len, 0) == (ssize_t)len);
 }
 
-/* ---- settings as text ------------------------------------------------------- */
+/* ---- settings as text --------------------------------------------------- */
 
 static void put_pair(FILE *f, const char *key, const char *text)
 {
@@ -124,7 +124,7 @@ static bool fits_ini(const char *text)
 	return true;
 }
 
-/* ---- what is promised -------------------------------------------------------- */
+/* ---- what is promised --------------------------------------------------- */
 
 static void check_origin(const struct conf *c, const struct conf_origin *o)
 {

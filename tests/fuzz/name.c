@@ -95,7 +95,7 @@ static void check_below(const char *base_text, const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { (const char *)data, (const char *)data + size };
+	struct fuzz_input in = fuzz_begin(data, size);
 	char *name = fuzz_line_string(&in), *base = fuzz_line_string(&in);
 
 	url_name_is_file(name);

@@ -16,7 +16,7 @@
 enum { SIZE, ETAG, LAST_MODIFIED, RANGE, IF_RANGE, IF_MATCH,
        IF_UNMODIFIED_SINCE, IF_NONE_MATCH, IF_MODIFIED_SINCE, LINES };
 
-/* ---- Range ---------------------------------------------------------------- */
+/* ---- Range -------------------------------------------------------------- */
 
 static void check_set(enum range_kind kind, const struct range_set *set,
 		      uint64_t size)
@@ -70,7 +70,7 @@ static void check_range(const char *field, uint64_t size)
 		check_again(&set, size);
 }
 
-/* ---- conditions ------------------------------------------------------------ */
+/* ---- conditions --------------------------------------------------------- */
 
 static time_t date(const char *text)
 {
@@ -102,8 +102,9 @@ static void check_precondition(const struct range_conditions *asked,
 	enum range_outcome outcome = range_precondition(asked, ours, FUZZ_NOW);
 
 	if (outcome == RANGE_FAILED)
-		must(asked->if_match || (date(asked->if_unmodified_since) >= 0 &&
-					 ours->last_modified));
+		must(asked->if_match ||
+		     (date(asked->if_unmodified_since) >= 0 &&
+		      ours->last_modified));
 	if (outcome == RANGE_NOT_MODIFIED)
 		must(asked->if_none_match ||
 		     (date(asked->if_modified_since) >= 0 &&
@@ -146,7 +147,7 @@ static void check_own(const struct range_validators *ours)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { (const char *)data, (const char *)data + size };
+	struct fuzz_input in = fuzz_begin(data, size);
 	char *line[LINES], *v[LINES];
 	struct range_validators ours;
 	struct range_conditions asked;

@@ -68,7 +68,7 @@ static struct question read_question(char *line)
 	return q;
 }
 
-/* ---- what reply_line promises -------------------------------------------- */
+/* ---- what reply_line promises ------------------------------------------- */
 
 static void check_text(const char *s, size_t max)
 {
@@ -143,7 +143,7 @@ static void check_reply(const struct reply *r)
 	check_fresh(&r->fresh);
 }
 
-/* ---- what reply_judge promises ------------------------------------------- */
+/* ---- what reply_judge promises ------------------------------------------ */
 
 static bool agrees(const struct reply *r, const struct reply_facts *facts,
 		   const struct reply_version *known)
@@ -279,14 +279,14 @@ static void judge(const struct reply *r, const struct question *q)
 	enum reply_verdict verdict = reply_judge(r, &q->asked, known, &facts);
 
 	check_verdict(r, q, verdict, &facts);
-	if (r->status != 416 && (verdict == REPLY_CHANGED ||
-				 (verdict == REPLY_DATA && !something_known(q))))
+	if (verdict == REPLY_CHANGED ||
+	    (verdict == REPLY_DATA && !something_known(q) && r->status != 416))
 		check_again(r, q, &facts);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { (const char *)data, (const char *)data + size };
+	struct fuzz_input in = fuzz_begin(data, size);
 	char *first = fuzz_line_string(&in), *copy;
 	struct question q = read_question(first);
 	const char *line;

@@ -83,7 +83,7 @@ static void check_name(const char *raw, const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { (const char *)data, (const char *)data + size };
+	struct fuzz_input in = fuzz_begin(data, size);
 	char *target = fuzz_line_string(&in);
 	char *host = fuzz_line_string(&in);
 	char *name = fuzz_line_string(&in);

@@ -95,6 +95,13 @@ static void check_below(const struct url *u, const char *name)
 	url_free(below);
 }
 
+/* What kind of file it is does not depend on the spelling. */
+static void check_types(const struct url *u, const char *name)
+{
+	must(url_name_is_file(name) == url_name_is_file(u->key));
+	must(fuzz_same(url_media_type(name), url_media_type(u->key)));
+}
+
 /* A name that is there; NULL: too long. */
 static char *check_name(const struct url *u)
 {
@@ -113,6 +120,7 @@ static char *check_name(const struct url *u)
 	must(!strcmp(back->key, u->key));
 	must(url_name(back, &again) == 0 && !strcmp(again, name));
 	check_below(u, name);
+	check_types(u, name);
 	url_free(back);
 	free(again);
 	return name;
@@ -159,8 +167,8 @@ static void check_redact(const char *text)
 	must(strlen(buf) < sizeof(buf) && !strpbrk(buf, "?#"));
 	if (slashes && strspn(text, "abcdefghijklmnopqrstuvwxyz") ==
 		       (size_t)(slashes - text)) {
-		must(asprintf(&with, "%.*suser:hunter2@%s",
-			      (int)(slashes - text) + 3, text, slashes + 3) > 0);
+		must(asprintf(&with, "%.*s://user:hunter2@%s",
+			      (int)(slashes - text), text, slashes + 3) > 0);
 		url_redact(with, full, strlen(text) + 64);
 		must(strstr(text, "hunter2") || !strstr(full, "hunter2"));
 		free(with);
@@ -168,22 +176,16 @@ static void check_redact(const char *text)
 	free(full);
 }
 
-static void check_types(const char *text)
-{
-	/* A type is known for names of files only; both take anything. */
-	url_name_is_file(text);
-	url_media_type(text);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { (const char *)data, (const char *)data + size };
+	struct fuzz_input in = fuzz_begin(data, size);
 	char *text = fuzz_line_string(&in), *ref = fuzz_line_string(&in);
 	struct url *u, *other;
 	int err = url_parse(text, &u);
 
 	check_redact(text);
-	check_types(text);
+	url_name_is_file(text);
+	url_media_type(text);
 	must(err == 0 || is_error(err));
 	if (!err) {
 		check_spellings(u);
