@@ -58,6 +58,13 @@ static int adopt(struct transfer *t)
 	};
 	int fd, err;
 
+	/* What must not be stored is kept while it is in use (RFC 9111,
+	 * 5.2.2.5). */
+	if (t->reply.fresh.no_store) {
+		pthread_mutex_lock(&e->lock);
+		e->detached = true;
+		pthread_mutex_unlock(&e->lock);
+	}
 	err = cache_create_data(e->cache, e, &fd);
 	if (err)
 		return err;

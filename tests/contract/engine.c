@@ -41,6 +41,7 @@ static const char script[] =
 	"/changes.bin gen=3000000/1 version=2\n"
 	"/neither.bin times=1 gen=3000000/1 version=1 etag=none last-modified=none\n"
 	"/neither.bin gen=3000000/1 version=2 etag=none last-modified=none\n"
+	"/secret.bin gen=3000000/1 header=\"Cache-Control: no-store\"\n"
 	"/folder redirect=/folder/\n"
 	"/moved.bin redirect=/film.bin\n"
 	"/loop.bin redirect=/loop.bin\n"
@@ -427,6 +428,28 @@ static void test_no_validators(void)
 	check_whole("/neither.bin", 2, "no validators, version 2");
 }
 
+static int find_secret(const char *path, const struct stat *st, int flag,
+		       struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return strstr(path, "secret") != NULL;
+}
+
+static void test_no_store(void)
+{
+	char url[256];
+	struct cache_info info;
+
+	check_whole("/secret.bin", 1, "no-store");
+	is_int(nftw(conf.cache_dir, find_secret, 16, FTW_PHYS), 0,
+	       "no-store: nothing of it in the cache folder");
+	snprintf(url, sizeof(url), "%s/secret.bin", base);
+	is_int(cache_peek(cache, url, &info), -ENOENT,
+	       "no-store: forgotten once it is closed");
+}
+
 static void test_liar(void)
 {
 	is_int(open_error("/liar.bin"), -EIO, "206 from the wrong place");
@@ -727,6 +750,7 @@ int main(void)
 	test_random_reads();
 	test_versions();
 	test_no_validators();
+	test_no_store();
 	test_liar();
 	test_deadline();
 	test_cancel();
