@@ -1,0 +1,486 @@
+"""What the machine does to the daemon: no descriptors, no memory, a process
+that is held, a clock that jumps, a disk that fails, an end in the middle of
+everything. Readers see right bytes or an error; the daemon lives and is well
+again when the machine is."""
+import mmap
+import random
+import resource
+import struct
+
+from files import program
+from load import File, Load
+from spool import *
+
+SHIM = program("SHIM", "tests/shim.so")
+SIZE = 8 << 20
+BIT = 300000
+# What readers may be told while there is nothing to work with.
+SHORT = "EMFILE ENFILE ENOMEM EIO ETIMEDOUT EHOSTUNREACH EAGAIN".split()
+
+
+def files(*seeds):
+    return [File(f"/gen/{SIZE}/{n}.mp4", SIZE, n) for n in seeds]
+
+
+def readers(s, o, d, seeds=(1, 2, 3), **keys):
+    load = Load(s, d, files(*seeds), limit=20 * SLACK, **keys)
+    load.origin_url = o.url("")
+    load.start(random.randrange(1 << 32))
+    return load
+
+
+def progress(load, more=4 << 20, timeout=30):
+    """The readers get on."""
+    goal = load.counts["bytes"] + more
+    wait_for(lambda: load.problems or load.counts["bytes"] >= goal,
+             "readers to get on", timeout * SLACK)
+    load.check()
+
+
+def right_or(names, what, want, function, *args):
+    """Right bytes, or one of these errors. Returns the error's name."""
+    try:
+        equal(function(*args), want, what)
+    except OSError as error:
+        name = errno.errorcode.get(error.errno, str(error))
+        one_of(name, names, what)
+        return name
+    return None
+
+
+def both_work(o, d, seed):
+    """A file nobody has asked for, through both fronts."""
+    equal(read(d.path(o.url(f"/gen/70000/{seed}.mp4"))), gen(70000, seed),
+          "a new file, mount")
+    equal(fetch(d.url(o.url(f"/gen/70000/{seed + 1}.mp4"))).body,
+          gen(70000, seed + 1), "a new file, HTTP")
+
+
+def get_or_nothing(d, url, want):
+    """A GET that is answered rightly, refused, cut or not answered for a
+    while."""
+    try:
+        r = fetch(d.url(url), timeout=5)
+    except (OSError, http.client.HTTPException):
+        return
+    if r.status == 200:
+        equal(r.body, want, f"{url} through HTTP")
+    else:
+        one_of(r.status, (500, 502, 503, 504), f"status of {url}")
+
+
+def prlimit(d, what, limit):
+    """Returns what it was."""
+    old = resource.prlimit(d.pid, what)
+    resource.prlimit(d.pid, what, (limit, old[1]))
+    return old[0]
+
+
+# ---- resources -------------------------------------------------------------
+
+@case
+def descriptors(s):
+    "no descriptor left: errors, what is open reads on, then all is well"
+    o = s.origin()
+    d = s.spoolfs(options={"read_timeout": 3})
+    warm = o.url("/gen/1M/1.mp4")
+    want = gen(1 << 20, 1)
+    equal(read(d.path(warm)), want, "before")
+    client = Raw(d.http).get("/" + name_of(warm))
+    equal(client.response().body, want, "a client, before")
+    with open(d.path(warm), "rb", buffering=0) as f:
+        highest = max(map(int, os.listdir(f"/proc/{d.pid}/fd")))
+        old = prlimit(d, resource.RLIMIT_NOFILE, highest + 1)
+        failed = []
+        for seed in range(10, 40):
+            url = o.url(f"/gen/70000/{seed}.mp4")
+            failed.append(right_or(SHORT, f"file {seed}", gen(70000, seed),
+                                   read, d.path(url)))
+            equal(os.pread(f.fileno(), 1000, seed * 1000),
+                  want[seed * 1000:][:1000], "what is open")
+        note(f"{30 - failed.count(None)} of 30 opens failed: "
+             f"{set(filter(None, failed))}")
+        held = [socket.create_connection(d.http.split(":"), 5)
+                for _ in range(10)]
+        before = cpu_seconds(d.pid)
+        time.sleep(1)		# what is measured
+        at_most(cpu_seconds(d.pid) - before, 0.5 * SLACK,
+                "processor time in a second without descriptors")
+        for seed in range(40, 44):
+            get_or_nothing(d, o.url(f"/gen/70000/{seed}.mp4"),
+                           gen(70000, seed))
+        equal(client.get("/" + name_of(warm)).response().body, want,
+              "the client that was there")
+        for c in held:
+            c.close()
+        prlimit(d, resource.RLIMIT_NOFILE, old)
+    client.close()
+    both_work(o, d, 100)
+
+
+@case
+def memory(s):
+    "no address space left: errors, no end, then all is well"
+    if SANITIZED:
+        raise Skip("sanitizers need address space")
+    o = s.origin()
+    d = s.spoolfs(options={"read_timeout": 3})
+    warm = o.url("/gen/1M/1.mp4")
+    want = gen(1 << 20, 1)
+    equal(read(d.path(warm)), want, "before")
+    for spare in (1 << 20, 64 << 10, 0):
+        with open(f"/proc/{d.pid}/statm") as f:
+            used = int(f.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        old = prlimit(d, resource.RLIMIT_AS, used + spare)
+        held = []
+        for n in range(60):
+            seed = spare + n + 10
+            url = o.url(f"/gen/3000000/{seed}.mp4")
+            right_or(SHORT, f"file {seed}", gen(3000000, seed, 1, 2000000,
+                                                70000),
+                     pread, d.path(url), 70000, 2000000)
+            c = Raw(d.http, 5)
+            try:
+                held.append(c.get("/" + name_of(url)))
+            except OSError:
+                c.close()
+        for seed in range(200, 204):
+            get_or_nothing(d, o.url(f"/gen/70000/{seed}.mp4"),
+                           gen(70000, seed))
+        for c in held:
+            c.close()
+        prlimit(d, resource.RLIMIT_AS, old)
+        equal(read(d.path(warm)), want, "warm")
+        both_work(o, d, 1000 + spare)
+
+
+def memory_group(s, limit):
+    """A control group of its own with a limit of memory."""
+    for top, name in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+                      ("/sys/fs/cgroup", "memory.max")):
+        path = f"{top}/spoolfs-{os.path.basename(s.dir)}"
+        try:
+            os.mkdir(path)
+        except OSError:
+            continue
+        try:
+            with open(f"{path}/{name}", "w") as f:
+                f.write(str(limit))
+            return path
+        except OSError:
+            os.rmdir(path)
+    raise Skip("no control group with a limit of memory")
+
+
+@case
+def small_machine(s):
+    "48 MiB for all, disk cache included: a film of 300 MB reads right"
+    limit = 48 << 20
+    if SANITIZED:
+        raise Skip("sanitizers need memory")
+    group = memory_group(s, limit)
+    try:
+        o = s.origin()
+        d = s.spoolfs()
+        with open(f"{group}/cgroup.procs", "w") as f:
+            f.write(str(d.pid))
+        size = 300000000
+        url = o.url(f"/gen/{size}/1.mp4")
+        equal(sha256(d.path(url)), gen_sha256(size, 1), "cold, mount")
+        equal(http_sha256(d.url(url))[1], gen_sha256(size, 1), "warm, HTTP")
+        at_most(d.resident(), limit, "resident")
+        equal(d.unmount(), 0, "exit status")
+    finally:
+        os.rmdir(group)
+
+
+# ---- time ------------------------------------------------------------------
+
+@case
+def held(s):
+    "SIGSTOP past every deadline, then SIGCONT: readers go on"
+    seconds = int(os.environ.get("HELD_SECONDS", "5"))
+    o = s.origin("* link=6M\n")
+    d = s.spoolfs(options={"stall_timeout": 2, "read_timeout": 3,
+                           "connect_timeout": 2, "fill": "none"})
+    load = readers(s, o, d, tolerated=["ETIMEDOUT", "EIO", "status 504",
+                                       "status 502", "cut"])
+    load.limit += seconds
+    try:
+        for _ in range(2):
+            progress(load, 1 << 20)
+            os.kill(d.pid, signal.SIGSTOP)
+            time.sleep(seconds)	# the fault
+            os.kill(d.pid, signal.SIGCONT)
+            progress(load, 1 << 20)
+        note(f"meanwhile: {dict(load.counts)}")
+        load.stop()
+    finally:
+        load.end()
+    both_work(o, d, 100)
+
+
+class Shim:
+    """The machine as tests/shim.c shows it to one daemon."""
+    WRITE, READ, SYNC, NAME = 1, 2, 4, 8
+
+    def __init__(self, s, folder=""):
+        if not os.path.exists(SHIM):
+            raise Skip(f"{SHIM} is not built")
+        path = s.write("shim", bytes(16))
+        with open(path, "r+b") as f:
+            self.map = mmap.mmap(f.fileno(), 16)
+        self.env = {"LD_PRELOAD": SHIM, "SPOOL_SHIM": path,
+                    "SPOOL_SHIM_DIR": folder,
+                    "ASAN_OPTIONS": s.env["ASAN_OPTIONS"] +
+                    ":verify_asan_link_order=0"}
+
+    def daemon(self, s, **keys):
+        old = dict(s.env)
+        s.env.update(self.env)
+        try:
+            return s.spoolfs(**keys)
+        finally:
+            s.env.clear()
+            s.env.update(old)
+
+    def clock(self, seconds):
+        self.map[0:8] = struct.pack("=q", seconds)
+
+    def fail(self, how):
+        self.map[8:12] = struct.pack("=I", how)
+
+
+@case
+def clock_jumps(s):
+    "the wall clock jumps by a day, ten years, to and fro: nobody waits longer"
+    shim = Shim(s)
+    o = s.origin("* link=6M\n/stuck.mp4 stall=before\n")
+    o.script("/stuck.mp4 stall=before\n* link=6M\n")
+    d = shim.daemon(s, options={"stall_timeout": 2, "read_timeout": 4})
+    load = readers(s, o, d)
+    try:
+        for jump in (86400, -86400, 10 * 366 * 86400, -10 * 366 * 86400, 0,
+                     5, -5, 3600, 0):
+            shim.clock(jump)
+            progress(load, 1 << 20)
+        for jump in (-86400, 86400):
+            shim.clock(0)
+            begin = time.monotonic()
+            p = s.popen(["cat", d.path(o.url("/stuck.mp4"))],
+                        stderr=subprocess.DEVNULL)
+            wait_for(lambda: o.stats("/stuck.mp4")["active"], "the stall")
+            shim.clock(jump)
+            ok(p.wait(40 * SLACK) != 0, "the stalled read fails")
+            took = time.monotonic() - begin
+            note(f"clock {jump:+} s: a read with 4 s to go failed after "
+                 f"{took:.1f} s")
+            ok(2.5 < took < 4 * 2 + 3 * SLACK, f"at its deadline: {took:.1f}")
+        load.stop()
+    finally:
+        load.end()
+    both_work(o, d, 100)
+    equal(d.unmount(), 0, "exit status")
+
+
+# ---- ends and beginnings ---------------------------------------------------
+
+@case
+def ends_under_load(s):
+    "SIGTERM and unmounting, plain and lazy, beside readers of all kinds"
+    o = s.origin("* link=10M\n")
+    d = s.spoolfs()
+    load = readers(s, o, d)
+    try:
+        for how in ("SIGTERM", "lazy", "SIGINT", "plain", "SIGTERM"):
+            progress(load, 1 << 20)
+            load.down()
+            begin = time.monotonic()
+            if how == "lazy":
+                subprocess.run(["fusermount3", "-u", "-z", d.mnt], check=True)
+                equal(d.wait_end(), 0, how)
+            elif how == "plain":
+                wait_for(lambda: s.run(["fusermount3", "-u", d.mnt])
+                         .returncode == 0, "a moment without an open file")
+                equal(d.wait_end(), 0, how)
+            else:
+                equal(d.terminate(getattr(signal, how)), 0, how)
+            took = time.monotonic() - begin
+            note(f"{how}: over after {took:.2f} s")
+            d.restart()
+            load.up()
+        progress(load)
+        load.stop()
+    finally:
+        load.end()
+
+
+@case
+def one_of_many(s):
+    "of eight daemons started at once on one cache, one stands"
+    need_fuse()
+    cache = s.file("cache")
+    mnts = [s.folder("m") for _ in range(8)]
+    all_ = [s.popen([SPOOLFS, "-f", "-o",
+                     f"cache_dir={cache},http=127.0.0.1:0", mnt],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for mnt in mnts]
+    wait_for(lambda: sum(p.poll() is None for p in all_) == 1 and
+             sum(m in mounts() for m in mnts) == 1, "one of them",
+             20 * SLACK)
+    for p, mnt in zip(all_, mnts):
+        equal(p.poll() is None, mnt in mounts(), "who stands is mounted")
+        ok(p.poll() != 0, "who does not, fails")
+    o = s.origin()
+    mnt = next(m for m in mnts if m in mounts())
+    equal(read(f"{mnt}/{name_of(o.url('/gen/99/1.mp4'))}"), gen(99, 1),
+          "it serves")
+    last = next(p for p in all_ if p.poll() is None)
+    last.terminate()
+    equal(last.wait(20 * SLACK), 0, "exit status")
+
+
+@case
+def stale_in_use(s):
+    "a dead mount with an open file and a working folder in it is taken over"
+    o = s.origin()
+    d = s.spoolfs()
+    url = o.url("/gen/1M/1.mp4")
+    fd = os.open(d.path(url), os.O_RDONLY)
+    inside = s.popen(["sleep", "1000"], cwd=d.mnt)
+    os.kill(d.pid, signal.SIGKILL)
+    d._reap()
+    fails_with((errno.ENOTCONN, errno.ECONNABORTED), "the old one",
+               os.pread, fd, 10, 1 << 19)
+    d.restart()
+    equal(sha256(d.path(url)), gen_sha256(1 << 20, 1), "the new one")
+    fails_with((errno.ENOTCONN, errno.ECONNABORTED), "the old one, still",
+               os.pread, fd, 10, 1 << 19)
+    os.close(fd)
+    inside.kill()
+    inside.wait()
+
+
+# ---- what lies on the disk -------------------------------------------------
+
+def flipped(data):
+    at = random.randrange(len(data))
+    return data[:at] + bytes([data[at] ^ 1 << random.randrange(8)]) + \
+        data[at + 1:]
+
+
+@case
+def records_change(s):
+    "records damaged, swapped or gone under the daemon: right bytes all along"
+    o = s.origin("* link=20M\n")
+    d = s.spoolfs()
+    load = readers(s, o, d)
+    try:
+        progress(load, 1 << 20)
+        metas = wait_for(lambda: sorted(glob.glob(
+            f"{d.cache}/http/*/gen/*/*.meta")), "records")
+        for what in (lambda x: b"", lambda x: x[:len(x) // 2], flipped,
+                     lambda x: x.replace(b"spoolfs-meta 1", b"spoolfs-meta 9"),
+                     lambda x: open(metas[0], "rb").read(), None):
+            for meta in metas:
+                try:
+                    if what is None:
+                        os.remove(meta)
+                        continue
+                    with open(meta, "rb") as f:
+                        data = f.read()
+                    with open(meta, "wb") as f:
+                        f.write(what(data))
+                except FileNotFoundError:
+                    pass
+            progress(load, 1 << 20)
+            load.down()
+            d.kill()
+            d.restart()
+            load.up()
+            progress(load, 1 << 20)
+        load.stop()
+    finally:
+        load.end()
+    for f in load.files:
+        equal(sha256(d.path(o.url(f.path))), gen_sha256(SIZE, f.seed),
+              f.path)
+
+
+@case
+def data_shrinks(s):
+    "a data file cut short under the daemon: right bytes or an error at once"
+    o = s.origin()
+    d = s.spoolfs()
+    size = 2 << 20
+    url = o.url(f"/gen/{size}/1.mp4")
+    equal(sha256(d.path(url)), gen_sha256(size, 1), "before")
+    saw = set()
+    with open(d.path(url), "rb", buffering=0) as f:	# keeps it in use
+        equal(f.read(10), gen(size, 1, 1, 0, 10), "before")
+        drop = os.POSIX_FADV_DONTNEED
+        os.posix_fadvise(f.fileno(), 0, 0, drop)
+        os.truncate(d.data(url), 5000)
+        for off in (0, 4000, 6000, 500000):
+            saw.add(right_or(["EIO", "ESTALE"], f"at {off}",
+                             gen(size, 1, 1, off, 3000), read_exactly,
+                             f.fileno(), 3000, off))
+            c = Raw(d.http, 10).get("/" + name_of(url),
+                                    Range=f"bytes={off}-{off + 2999}")
+            status, headers = c.head()
+            length = int(headers["Content-Length"])
+            body = c.file.read(length)	# whole, or cut: not for ever
+            saw.add(f"HTTP {status}, {len(body)} of {length}")
+            if status == 206:
+                equal(body, gen(size, 1, 1, off, len(body)), "HTTP")
+            else:
+                one_of(status, (500, 502), "status")
+            c.close()
+    note(f"seen: {saw}")
+    equal(sha256(d.path(url)), gen_sha256(size, 1), "the next open")
+    both_work(o, d, 100)
+
+
+@case
+def disk_errors(s):
+    "EIO from the cache's disk: cold reads are right, warm ones right or EIO"
+    cache = s.folder("cache")
+    shim = Shim(s, cache)
+    o = s.origin()
+    d = shim.daemon(s, cache=cache, options={"read_timeout": 5})
+    names = {Shim.WRITE: "write", Shim.SYNC: "sync", Shim.NAME: "rename",
+             Shim.READ: "read", 15: "all"}
+    seed = 0
+    for how, name in names.items():
+        warm, seed = seed + 1, seed + 1
+        warm_url = o.url(f"/gen/{BIT}/{warm}.mp4")
+        equal(sha256(d.path(warm_url)), gen_sha256(BIT, warm), "warm")
+        shim.fail(how)
+        saw = set()
+        for _ in range(6):
+            seed += 1
+            url = o.url(f"/gen/{BIT}/{seed}.mp4")
+            want = gen(BIT, seed)
+            if how & Shim.READ:
+                saw.add(right_or(["EIO"], f"cold, {name}", want, read,
+                                 d.path(url)))
+                get_or_nothing(d, url, want)
+            else:
+                equal(read(d.path(url)), want, f"cold, {name} fails")
+                equal(fetch(d.url(url)).body, want, f"HTTP, {name} fails")
+        saw.add(right_or(["EIO"], "warm", gen(BIT, warm), read,
+                         d.path(warm_url)))
+        note(f"{name} fails: {saw}")
+        shim.fail(0)
+        both_work(o, d, 1000 * how)
+    for n in range(1, seed + 1):
+        equal(sha256(d.path(o.url(f"/gen/{BIT}/{n}.mp4"))),
+              gen_sha256(BIT, n), f"file {n} when the disk is well")
+    equal(d.unmount(), 0, "exit status")
+    d.restart()
+    for n in range(1, seed + 1):
+        equal(sha256(d.path(o.url(f"/gen/{BIT}/{n}.mp4"))),
+              gen_sha256(BIT, n), f"file {n} after a restart")
+
+
+main()
