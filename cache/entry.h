@@ -82,6 +82,7 @@ struct entry {
 	struct url *target;		/* where redirects led, or NULL */
 	int64_t disk_retry_ms;		/* the disk is not asked before */
 	unsigned failures;		/* in a row */
+	int64_t failed_ms;		/* the last of them */
 	int last_error;			/* of them */
 	int64_t retry_ms;		/* not before */
 	int64_t planned_ms, wake_ms;

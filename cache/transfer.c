@@ -284,7 +284,7 @@ int transfer_prepare(struct transfer *t, const struct conf *conf)
 	reply_init(&t->reply);
 	t->phase = TRANSFER_HEADERS;
 	t->asked_at = time(NULL);
-	t->progress_ms = now_ms();
+	t->started_ms = t->progress_ms = now_ms();
 	if (add_headers(t, o))
 		return -ENOMEM;
 

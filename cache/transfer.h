@@ -59,6 +59,7 @@ struct transfer {
 	bool compare;		/* bytes that are here already must be equal */
 
 	time_t asked_at;
+	int64_t started_ms;	/* the same, monotonic */
 	int64_t progress_ms;	/* last sign of life */
 	int64_t body_ms;	/* first byte of the body */
 	uint64_t body_bytes, planned_bytes;

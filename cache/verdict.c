@@ -240,11 +240,14 @@ static void failed(struct transfer *t, int error, int64_t now)
 		use_stale(t, error);
 		return;
 	}
+	e->last_error = error;
+	/* Requests that were under way together fail together: once. */
+	if (e->failures && t->started_ms <= e->failed_ms)
+		return;
 	if (t->body_bytes)
 		e->failures = 0;
 	e->failures++;
-	e->last_error = error;
-	e->retry_ms = now;
+	e->failed_ms = e->retry_ms = now;
 	/* A connection that brought something is worth going on at once. */
 	if (t->body_bytes < TRANSFER_BUFFER)
 		e->retry_ms += backoff_ms(e->failures, t->facts.retry_after);
@@ -259,18 +262,32 @@ static void failed(struct transfer *t, int error, int64_t now)
 	}
 }
 
+/* A target that redirects once led to, a signed one perhaps, is refused: true
+ * when the original URL is to be asked again. Several requests may have been
+ * under way to it; the first that is refused sees to that. */
+static bool target_expired(struct transfer *t)
+{
+	struct entry *e = t->entry;
+	const struct url *current = e->target ? e->target : e->url;
+
+	if (t->redirects)
+		return false;
+	if (strcmp(t->target->key, current->key) != 0)
+		return true;
+	if (!e->target || e->resolved_again)
+		return false;
+	url_free(e->target);
+	e->target = NULL;
+	e->resolved_again = true;
+	return true;
+}
+
 static void refused(struct transfer *t, int error, int64_t now)
 {
 	struct entry *e = t->entry;
 
-	if (e->target && !e->resolved_again &&
-	    (error == -EACCES || error == -ENOENT)) {
-		/* A signed target has expired: ask the original URL. */
-		url_free(e->target);
-		e->target = NULL;
-		e->resolved_again = true;
+	if ((error == -EACCES || error == -ENOENT) && target_expired(t))
 		return;
-	}
 	if (t->conditional && error == -EIO) {
 		use_stale(t, error);
 		return;
