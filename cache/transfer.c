@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io.h"
 #include "log.h"
 #include "transfer.h"
 
@@ -83,23 +84,6 @@ static ssize_t flush_present(struct transfer *t, const char *data, size_t len,
 	return (ssize_t)run;
 }
 
-static int write_all(int fd, const char *data, size_t len, uint64_t off)
-{
-	ssize_t n;
-
-	while (len) {
-		n = pwrite(fd, data, len, (off_t)off);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		data += n;
-		len -= n;
-		off += n;
-	}
-	return 0;
-}
-
 /* On disk, or, while that fails, in memory. */
 static int keep(struct transfer *t, const char *data, size_t len, uint64_t off)
 {
@@ -109,7 +93,7 @@ static int keep(struct transfer *t, const char *data, size_t len, uint64_t off)
 
 	if (now < e->disk_retry_ms)
 		return entry_keep_in_memory(e, data, len, off);
-	err = write_all(e->fd, data, len, off);
+	err = io_write(e->fd, data, len, off);
 	if (!err)
 		return entry_publish(e, off, off + len);
 	log_error(LOG_STORE, "%s: %s: read on without keeping", e->label,
@@ -291,6 +275,9 @@ int transfer_prepare(struct transfer *t, const struct conf *conf)
 	curl_easy_reset(c);
 	curl_easy_setopt(c, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	/* Give a name lookup up without waiting for its end: a name server that
+	 * is silent would hold the whole engine. */
+	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);

@@ -1,8 +1,10 @@
 /* The engine's contract (cache/cache.h) against the scripted origin. */
 #include "config.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <ftw.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -256,6 +258,37 @@ static void check_whole(const char *path, uint64_t version, const char *what)
 	   info.cached == FILM_SIZE, "%s: complete", what);
 	cache_info_fini(&info);
 	cache_close(f);
+}
+
+/* A name server that is silent: getaddrinfo, which libcurl calls in threads of
+ * its own, comes back from this one name only when the test is over. */
+
+#define SILENT_HOST "silent.example"
+
+static pthread_mutex_t silence = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t silence_ends = PTHREAD_COND_INITIALIZER;
+static bool silent = true;
+
+int getaddrinfo(const char *node, const char *service,
+		const struct addrinfo *hints, struct addrinfo **out)
+{
+	int (*next)(const char *, const char *, const struct addrinfo *,
+		    struct addrinfo **);
+	void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
+	struct timespec until;
+	int err = 0;
+
+	if (!node || strcmp(node, SILENT_HOST) != 0) {
+		memcpy(&next, &symbol, sizeof(next));
+		return next(node, service, hints, out);
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 30;		/* so that a failure has an end */
+	pthread_mutex_lock(&silence);
+	while (silent && !err)
+		err = pthread_cond_timedwait(&silence_ends, &silence, &until);
+	pthread_mutex_unlock(&silence);
+	return EAI_AGAIN;
 }
 
 /* A caller who breaks the rule that ready() must not block: the engine is
@@ -638,6 +671,27 @@ static void test_drop(void)
 	cache_close(f);
 }
 
+static void test_silent_name_server(void)
+{
+	struct timespec begin, end;
+	struct cache_info info;
+	struct cache_file *f;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	if (!is_int(cache_open(cache, "http://" SILENT_HOST "/a.bin", &f), 0,
+		    "a name that is not resolved"))
+		return;
+	is_int(stat_wait(f, &info), -ETIMEDOUT, "its reader gives up");
+	cache_close(f);
+	ok(cache_alive(cache, 5000), "the engine goes on");
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	ok(end.tv_sec - begin.tv_sec < 20, "long before the name server does");
+	pthread_mutex_lock(&silence);
+	silent = false;
+	pthread_cond_broadcast(&silence_ends);
+	pthread_mutex_unlock(&silence);
+}
+
 static void test_alive(void)
 {
 	struct cache_file *f = open_path("/film.bin?stuck");
@@ -742,7 +796,8 @@ int main(void)
 	origin_start();
 	if (!ok(!conf_set(&conf, "cache_dir", dir, &error) &&
 		!conf_set(&conf, "read_timeout", "3", &error) &&
-		!conf_set(&conf, "stall_timeout", "2", &error),
+		!conf_set(&conf, "stall_timeout", "2", &error) &&
+		!conf_set(&conf, "connect_timeout", "2", &error),
 		"settings: %s", error ? error : "good") ||
 	    !is_int(cache_start(&conf, &cache), 0, "started"))
 		return done_testing();
@@ -764,6 +819,7 @@ int main(void)
 	test_cancel_race();
 	test_readers();
 	test_drop();
+	test_silent_name_server();
 	test_alive();
 	test_stop();
 	origin_stop();
