@@ -109,6 +109,8 @@ class Samples:
     def flat(self):
         """The last third is not above the second third."""
         third = len(self.rows) // 3
+        if not third:
+            return
         for n, name, unit, slack in ((0, "MiB resident", 1 << 20,
                                       (8 if not SANITIZED else 100) << 20),
                                      (1, "descriptors", 1, 24),
