@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "io.h"
 
 enum waiter_state { WAITER_NEW, WAITER_PUBLISHED, WAITER_SETTLED,
 		    WAITER_CANCELLED };
@@ -349,24 +350,6 @@ void entry_supersede(struct entry *e)
 
 /* What looks at one. */
 
-int entry_read_disk(const struct entry *e, void *buf, size_t len, uint64_t off)
-{
-	char *p = buf;
-	ssize_t n;
-
-	while (len) {
-		n = pread(e->fd, p, len, (off_t)off);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		p += n;
-		off += n;
-		len -= n;
-	}
-	return 0;
-}
-
 int entry_copy_locked(const struct entry *e, void *buf, size_t len,
 		      uint64_t off)
 {
@@ -382,7 +365,7 @@ int entry_copy_locked(const struct entry *e, void *buf, size_t len,
 		} else {
 			n = memory_next(e->memory, off) - off;
 			n = n < len ? n : len;
-			err = entry_read_disk(e, p, n, off);
+			err = io_read(e->fd, p, n, off);
 		}
 	}
 	return err;

@@ -159,11 +159,6 @@ void entry_settle_all(struct entry *e, int error);
  * bytes get -ESTALE. */
 void entry_supersede(struct entry *e);
 
-/* Read published bytes from the data file, without a lock. 0; -EIO when they
- * are not there: the disk is at fault; -errno. */
-int entry_read_disk(const struct entry *e, void *buf, size_t len,
-		    uint64_t off);
-
 /* Under entry->lock. */
 /* Copy published bytes from wherever they are. 0 or -errno. */
 int entry_copy_locked(const struct entry *e, void *buf, size_t len,

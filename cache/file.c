@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core.h"
 #include "fetch.h"
+#include "io.h"
 
 static void file_attach(struct cache_file *f, struct entry *e)
 {
@@ -216,7 +216,7 @@ ssize_t cache_read(struct cache_file *f, void *buf, size_t len, uint64_t off,
 
 	if (n <= 0 || where == COPIED)
 		return n;
-	err = entry_read_disk(f->entry, buf, n, off);
+	err = io_read(f->entry->fd, buf, n, off);
 	return err ? err : n;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "io.h"
 #include "memory.h"
 
 #define PIECES_MAX 512
@@ -60,9 +61,6 @@ static int drop_oldest(struct memory *m, struct extent_set *present)
 int memory_put(struct memory *m, const void *data, size_t len, uint64_t off,
 	       struct extent_set *present)
 {
-	const char *p = data;
-	size_t done;
-	ssize_t n;
 	int err;
 
 	while (m->n && (m->n == PIECES_MAX || m->in.total + len > MEMORY_MAX)) {
@@ -70,14 +68,9 @@ int memory_put(struct memory *m, const void *data, size_t len, uint64_t off,
 		if (err)
 			return err;
 	}
-	for (done = 0; done < len; done += n) {
-		n = pwrite(m->fd, p + done, len - done, (off_t)(off + done));
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-	}
-	err = extent_add(&m->in, off, off + len);
+	err = io_write(m->fd, data, len, off);
+	if (!err)
+		err = extent_add(&m->in, off, off + len);
 	if (err)
 		return err;
 	m->pieces[(m->first + m->n++) % PIECES_MAX] =
@@ -102,20 +95,7 @@ uint64_t memory_next(const struct memory *m, uint64_t off)
 
 int memory_get(const struct memory *m, void *buf, size_t len, uint64_t off)
 {
-	char *p = buf;
-	ssize_t n;
-
-	while (len) {
-		n = pread(m->fd, p, len, (off_t)off);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		p += n;
-		off += n;
-		len -= n;
-	}
-	return 0;
+	return io_read(m->fd, buf, len, off);
 }
 
 int memory_subtract(const struct memory *m, struct extent_set *present)

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "io.h"
 #include "log.h"
 #include "transfer.h"
 
@@ -83,23 +83,6 @@ static ssize_t flush_present(struct transfer *t, const char *data, size_t len,
 	return (ssize_t)run;
 }
 
-static int write_all(int fd, const char *data, size_t len, uint64_t off)
-{
-	ssize_t n;
-
-	while (len) {
-		n = pwrite(fd, data, len, (off_t)off);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		data += n;
-		len -= n;
-		off += n;
-	}
-	return 0;
-}
-
 /* On disk, or, while that fails, in memory. */
 static int keep(struct transfer *t, const char *data, size_t len, uint64_t off)
 {
@@ -109,7 +92,7 @@ static int keep(struct transfer *t, const char *data, size_t len, uint64_t off)
 
 	if (now < e->disk_retry_ms)
 		return entry_keep_in_memory(e, data, len, off);
-	err = write_all(e->fd, data, len, off);
+	err = io_write(e->fd, data, len, off);
 	if (!err)
 		return entry_publish(e, off, off + len);
 	log_error(LOG_STORE, "%s: %s: read on without keeping", e->label,
