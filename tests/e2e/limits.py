@@ -443,7 +443,14 @@ def data_shrinks(s):
                 one_of(status, (500, 502), "status")
             c.close()
     note(f"seen: {saw}")
-    equal(sha256(d.path(url)), gen_sha256(size, 1), "the next open")
+
+    def again():		# when the last user has let go of it
+        try:
+            return sha256(d.path(url))
+        except OSError:
+            return None
+    equal(wait_for(again, "another open"), gen_sha256(size, 1), "from the "
+          "origin again")
     both_work(o, d, 100)
 
 
