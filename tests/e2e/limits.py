@@ -24,7 +24,8 @@ def files(*seeds):
 
 
 def readers(s, o, d, seeds=(1, 2, 3), **keys):
-    load = Load(s, d, files(*seeds), limit=20 * SLACK, **keys)
+    keys.setdefault("limit", 20 * SLACK)
+    load = Load(s, d, files(*seeds), **keys)
     load.origin_url = o.url("")
     load.start(random.randrange(1 << 32))
     return load
@@ -210,8 +211,8 @@ def held(s):
     d = s.spoolfs(options={"stall_timeout": 2, "read_timeout": 3,
                            "connect_timeout": 2, "fill": "none"})
     load = readers(s, o, d, tolerated=["ETIMEDOUT", "EIO", "status 504",
-                                       "status 502", "cut"])
-    load.limit += HELD
+                                       "status 502", "cut"],
+                   limit=20 * SLACK + HELD)
     try:
         for _ in range(2):
             progress(load, 1 << 20)
