@@ -498,14 +498,17 @@ static int list_young_locked(struct cache *c, const char *folder,
 
 static int list(struct cache *c, const char *name, struct listing *l)
 {
-	int err = store_list(c->store, name, listing_add, l);
+	int err;
 
-	if (err && err != -ENOENT)
-		return err;
+	/* The young ones first: what is saved meanwhile is then seen twice,
+	 * not never. */
 	pthread_mutex_lock(&c->lock);
 	err = list_young_locked(c, name, l);
 	pthread_mutex_unlock(&c->lock);
-	return err;
+	if (err)
+		return err;
+	err = store_list(c->store, name, listing_add, l);
+	return err == -ENOENT ? 0 : err;
 }
 
 int cache_list(struct cache *c, const char *name,
@@ -530,15 +533,13 @@ int cache_list(struct cache *c, const char *name,
 bool cache_is_folder(struct cache *c, const char *name)
 {
 	struct listing l = { 0 };
-	bool found = store_is_folder(c->store, name);
+	bool found;
 
-	if (!found) {
-		pthread_mutex_lock(&c->lock);
-		list_young_locked(c, name, &l);
-		pthread_mutex_unlock(&c->lock);
-		found = l.n > 0;
-		listing_fini(&l);
-	}
+	pthread_mutex_lock(&c->lock);
+	list_young_locked(c, name, &l);
+	pthread_mutex_unlock(&c->lock);
+	found = l.n > 0 || store_is_folder(c->store, name);
+	listing_fini(&l);
 	return found;
 }
 
