@@ -188,13 +188,10 @@ static void stop_signals(sigset_t *set)
 
 static struct mount *ending;
 
-/* The loop may have looked just before and only now begin to wait: ask again
- * in a second, until it has ended. */
 static void on_stop_signal(int number)
 {
 	(void)number;
 	mount_end(ending);
-	alarm(1);
 }
 
 static int loop_until_signal(struct program *p)
@@ -205,15 +202,12 @@ static int loop_until_signal(struct program *p)
 
 	stop_signals(&set);
 	ending = p->mount;
-	sigaction(SIGALRM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	r = mount_loop(p->mount);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGALRM, SIG_IGN);
-	alarm(0);
 	return r;
 }
 

@@ -22,9 +22,6 @@
  * lowers it for an ordinary user to what the administrator allows. */
 #define MAX_BACKGROUND 8192
 
-/* Handlers don't wait, so a few threads keep any machine busy. */
-#define MAX_THREADS 16
-
 /* ---- the session's operations ------------------------------------------ */
 
 static void session_init(void *userdata, struct fuse_conn_info *conn)
@@ -236,7 +233,7 @@ static int session_create(struct mount *m, const char *options, char **error)
 				      m);
 	listen_end("-o", m->session ? NULL : error);
 	fuse_opt_free_args(&args);
-	return m->session ? 0 : -EINVAL;
+	return m->session ? loop_init(&m->loop, m->session) : -EINVAL;
 }
 
 int mount_create(struct cache *cache, const struct conf *conf,
@@ -334,20 +331,12 @@ int mount_attach(struct mount *m, const char *path, char **error)
 
 int mount_loop(struct mount *m)
 {
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int r;
-
-	if (!config)
-		return -ENOMEM;
-	fuse_loop_cfg_set_max_threads(config, MAX_THREADS);
-	r = fuse_session_loop_mt(m->session, config);
-	fuse_loop_cfg_destroy(config);
-	return r < 0 ? r : 0;
+	return loop_run(&m->loop);
 }
 
 void mount_end(struct mount *m)
 {
-	fuse_session_exit(m->session);
+	loop_end(&m->loop);
 }
 
 void mount_detach(struct mount *m)
@@ -371,8 +360,10 @@ void mount_free(struct mount *m)
 
 	if (!m)
 		return;
-	if (m->session)
+	if (m->session) {
+		loop_destroy(&m->loop);
 		fuse_session_destroy(m->session);
+	}
 	for (i = 0; i < N_LANDED; i++)
 		cache_close(m->landed[i].file);
 	handles_free(m);

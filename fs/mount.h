@@ -1,6 +1,6 @@
 /* mount: the cache as a file system.
  *
- * Speaks libfuse's low-level interface. Handlers run in libfuse's threads and
+ * Speaks libfuse's low-level interface. Handlers run in the threads of loop.h and
  * never wait for the network: what has to wait is parked (park.h). mount.c has
  * the session, names.c what is about names, file.c what is about one file,
  * xattr.c the extended attributes.
@@ -39,8 +39,7 @@ int mount_attach(struct mount *m, const char *path, char **error);
 /* Serve until unmounted or mount_end. 0 or -errno. */
 int mount_loop(struct mount *m);
 
-/* End mount_loop soon. From a signal handler of the thread that runs it, and
- * only there: the loop's wait has to be interrupted too. */
+/* End mount_loop soon. From any thread or signal handler. */
 void mount_end(struct mount *m);
 
 /* Unmount; readers that are left get an error. After mount_loop, and after

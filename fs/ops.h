@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "fuse.h"
+#include "loop.h"
 #include "mount.h"
 #include "tree.h"
 
@@ -41,6 +42,7 @@ struct mount {
 	struct cache *cache;
 	struct tree *tree;
 	struct fuse_session *session;
+	struct loop loop;
 	char *path;		/* once attached, and … */
 	uint64_t mount_id;	/* … which of the mounts there is ours */
 	uid_t uid;
