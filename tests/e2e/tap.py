@@ -121,8 +121,9 @@ class _Watchdog:
         self._thread.join()
 
 
-def _run_case(function, limit, make_sandbox):
-    """(good, directive, diagnostics) of one case."""
+def _run_case(function, limit, make_sandbox, report):
+    """Run one case and report(problems, skip): at once where there are
+    problems, then what the daemons had to say. True: good."""
     sandbox = make_sandbox()
     watchdog = _Watchdog(sandbox, limit)
     problems, skip = [], None
@@ -144,9 +145,14 @@ def _run_case(function, limit, make_sandbox):
     if watchdog.fired:
         problems.insert(0, f"not over after {limit} s")
     if problems:
+        report(problems, skip)
         sandbox.diagnose()
-    problems += sandbox.close()
-    return not problems, skip, problems
+    left = sandbox.close()
+    if not problems:
+        report(left, skip)
+    else:
+        note("\n".join(left))
+    return not problems and not left
 
 
 def main(make_sandbox):
@@ -164,17 +170,20 @@ def main(make_sandbox):
             continue
         count += 1
         begin = time.monotonic()
-        good, skip, problems = _run_case(function, limit, make_sandbox)
-        took = time.monotonic() - begin
         title = (function.__doc__ or function.__name__).split("\n")[0]
-        line = f"{'ok' if good else 'not ok'} {count} - {title}"
-        if good and skip is not None:
-            line += f" # SKIP {skip}"
-        print(line.replace("\n", " "), flush=True)
-        for problem in problems:
-            note(problem)
-        if took > 5:
-            note(f"{took:.0f} s")
+
+        def report(problems, skip):
+            took = time.monotonic() - begin
+            line = f"{'not ok' if problems else 'ok'} {count} - {title}"
+            if skip is not None and not problems:
+                line += f" # SKIP {skip}"
+            print(line.replace("\n", " "), flush=True)
+            for problem in problems:
+                note(problem)
+            if took > 5:
+                note(f"{took:.0f} s")
+
+        good = _run_case(function, limit, make_sandbox, report)
         bad += not good
     print(f"1..{count}", flush=True)
     sys.exit(1 if bad else 0)
