@@ -152,15 +152,39 @@ static bool has_range(const struct reply *r)
 	       r->range_end != UINT64_MAX;
 }
 
-static bool is_part_asked_for(const struct reply *r,
-			      const struct reply_asked *asked)
+/* One part, within what was asked for. */
+static bool is_sound_part(const struct reply *r,
+			  const struct reply_asked *asked)
+{
+	return !r->multipart && has_range(r) && r->range_end <= asked->end;
+}
+
+/* Who can't tell the length of a part can't be believed that of the whole. */
+static bool is_of_its_length(const struct reply *r)
 {
 	uint64_t length = body_length(r);
 
-	return asked->ranged && !r->encoded && !r->multipart && has_range(r) &&
-	       r->range_end <= asked->end &&
-	       (length == REPLY_SIZE_UNKNOWN ||
-		length == r->range_end - r->range_start);
+	return length == REPLY_SIZE_UNKNOWN ||
+	       length == r->range_end - r->range_start;
+}
+
+/* An answer that breaks the rules of ranges. Whoever breaks them need not
+ * break those of a whole answer. */
+static enum reply_verdict no_range(const struct reply_asked *asked,
+				   struct reply_facts *out)
+{
+	return asked->ranged ? REPLY_NO_RANGE : fail(out, -EIO);
+}
+
+/* The same by a strong tag, and yet of another size: one of them is wrong. */
+static bool contradicts_itself(const struct reply *r,
+			       const struct reply_version *known)
+{
+	return r->etag && known->etag && reply_etag_strong(r->etag) &&
+	       reply_etag_strong(known->etag) &&
+	       reply_etag_equal(r->etag, known->etag) &&
+	       (compare_size(r->range_total, known) == DIFFERS ||
+		r->range_end > known->size);
 }
 
 /* known is NULL from here on when the entry is not bound. */
@@ -172,21 +196,26 @@ static enum reply_verdict judge_206(const struct reply *r,
 	bool elsewhere = r->range_start != asked->start;
 	enum agreement agreement = AGREES;
 
-	if (!is_part_asked_for(r, asked))
+	if (!asked->ranged || r->encoded)
 		return fail(out, -EIO);
-	out->start = r->range_start;
-	out->end = r->range_end;
-	out->size = r->range_total;
+	if (!is_sound_part(r, asked))
+		return REPLY_NO_RANGE;
+	if (!is_of_its_length(r))
+		return fail(out, -EIO);
 	if (known) {
 		agreement = compare(r, r->range_total, known);
 		if (r->range_end > known->size)
 			agreement = DIFFERS;
+		if (contradicts_itself(r, known))
+			agreement = UNKNOWN;
 	}
-	if (agreement == UNKNOWN)
+	if (agreement == UNKNOWN || (elsewhere && agreement == AGREES))
 		return REPLY_NO_RANGE;
 	if (elsewhere)
-		return agreement == DIFFERS ? REPLY_CHANGED_ELSEWHERE :
-					      retry(r, out, -EIO);
+		return REPLY_CHANGED_ELSEWHERE;
+	out->start = r->range_start;
+	out->end = r->range_end;
+	out->size = r->range_total;
 	out->ranges = true;
 	if (agreement == DIFFERS)
 		return REPLY_CHANGED;
@@ -211,8 +240,10 @@ static enum reply_verdict judge_200(const struct reply *r,
 	enum reply_verdict verdict = REPLY_DATA;
 	enum agreement agreement = AGREES;
 
-	if (r->encoded || r->multipart || !is_whole(r))
+	if (r->encoded)
 		return fail(out, -EIO);
+	if (r->multipart || !is_whole(r))
+		return no_range(asked, out);
 	out->size = out->end = body_length(r);
 	if (known)
 		agreement = compare(r, out->size, known);
@@ -256,7 +287,7 @@ static enum reply_verdict judge_416(const struct reply *r,
 		out->start = out->end = out->size = total;
 		return REPLY_DATA;
 	}
-	return known ? retry(r, out, -EIO) : REPLY_NO_RANGE;
+	return REPLY_NO_RANGE;
 }
 
 static enum reply_verdict judge_error(const struct reply *r,

@@ -117,8 +117,9 @@ enum reply_verdict {
 				   (a 206 that does not begin where asked, say):
 				   new generation, ask again, not validating */
 	REPLY_NOT_MODIFIED,	/* 304 to a validation: still this version */
-	REPLY_NO_RANGE,		/* ranges of this resource can't be had or not
-				   be trusted: ask again without Range */
+	REPLY_NO_RANGE,		/* to a Range only: ranges of this resource
+				   can't be had or not be trusted: ask again
+				   without Range */
 	REPLY_REDIRECT,		/* follow location */
 	REPLY_RETRY,		/* transient: try again, not before
 				   out->retry_after seconds */
@@ -150,17 +151,20 @@ struct reply_facts {
  * validators or, for want of them, an equal size: agrees. Something differs:
  * DIFFERS. Nothing to compare: UNKNOWN.
  *
- *  206  FAIL -EIO when no range was asked for, when it is encoded, multipart
- *       or its Content-Range missing or malformed, when the range is longer
- *       than Content-Length or shorter, or ends past what was asked. (It may
- *       end before that.) Then, when not bound: DATA, or RETRY -EIO if it
+ *  206  FAIL -EIO when no range was asked for, when it is encoded, or when the
+ *       range is longer than Content-Length or shorter. NO_RANGE when it is
+ *       multipart, its Content-Range missing or malformed, or ends past what
+ *       was asked. (It may end before that.) Then, when not bound: DATA, or NO_RANGE if it
  *       starts elsewhere than asked. When bound: DIFFERS: CHANGED, or
- *       CHANGED_ELSEWHERE if it starts elsewhere. UNKNOWN: NO_RANGE, for such
- *       pieces can't be known to belong together (RFC 9110, 15.3.7.3).
- *       AGREES: DATA, or RETRY -EIO if it starts elsewhere. A total of `*`
- *       leaves the known size as it is; a range beyond that DIFFERS.
- *  200  FAIL -EIO when encoded, multipart, or when a Content-Range says that
- *       it is not the whole file. DATA from 0 when not bound or AGREES; CHANGED
+ *       CHANGED_ELSEWHERE if it starts elsewhere; NO_RANGE if nothing but the
+ *       size differs and two strong ETags are equal, for then one of the two
+ *       is wrong. UNKNOWN: NO_RANGE, for such pieces can't be known to belong
+ *       together (RFC 9110, 15.3.7.3). AGREES: DATA, or NO_RANGE if it starts
+ *       elsewhere. A total of `*` leaves the known size as it is; a range
+ *       beyond that DIFFERS.
+ *  200  FAIL -EIO when encoded. When multipart, or when a Content-Range says
+ *       that it is not the whole file: NO_RANGE, FAIL -EIO if no range was
+ *       asked for. DATA from 0 when not bound or AGREES; CHANGED
  *       when it DIFFERS. UNKNOWN: CHANGED when we had a validator; DATA when
  *       the origin never gave one, for then the bytes alone can tell, and the
  *       caller compares those it has. ranges is false, whatever Accept-Ranges
@@ -178,7 +182,7 @@ struct reply_facts {
  *       Bound, and validators or total differ: CHANGED_ELSEWHERE.
  *       Bound, size not known, "* / total" at or before the start asked for:
  *       DATA with start = end = size = total: that is where the file ends.
- *       Otherwise, if not bound: NO_RANGE; else RETRY -EIO.
+ *       Otherwise NO_RANGE.
  *  401 403 FAIL -EACCES. 404 410 FAIL -ENOENT. 408 425 429 and 5xx RETRY
  *       (408, 504: -ETIMEDOUT, else -EIO; from 600 on as 5xx: RFC 9110, 15),
  *       but 501 505 506 508 510 511 FAIL -EIO, as other 4xx.

@@ -419,7 +419,8 @@ static void validate(struct fetch *f, struct entry *e, int64_t now,
 {
 	const struct plan_action ask = {
 		.verb = PLAN_START, .priority = PLAN_URGENT,
-		.start = 0, .end = PLAN_PROBE,
+		/* The body of a changed one is kept. */
+		.start = 0, .end = e->no_range ? PLAN_SIZE_UNKNOWN : PLAN_PROBE,
 	};
 	struct host *h = entry_host(f, e);
 

@@ -17,6 +17,9 @@
 /* An unknown resource of a host that can't be found or refuses connections is
  * given up after so many tries: a second or two, not a reader's deadline. */
 #define PROBE_TRIES 3
+/* Where ranges have worked, so many bad ones in a row are one server's bad
+ * moment. */
+#define RANGE_TRIES 3
 /* Bytes of a body that is nobody's, read to keep the connection. */
 #define DISCARD_MAX (64 * 1024)
 
@@ -262,6 +265,25 @@ static void failed(struct transfer *t, int error, int64_t now)
 	}
 }
 
+/* A range that can't be had or not be trusted: from now on the whole is asked
+ * for, which is dear. Not so a validation, which may have to bring the whole
+ * in any case. */
+static void range_failed(struct transfer *t, int64_t now)
+{
+	struct entry *e = t->entry;
+
+	if (e->ranges == PLAN_RANGES_YES && !t->conditional &&
+	    e->failures < RANGE_TRIES) {
+		failed(t, -EIO, now);
+		return;
+	}
+	if (!e->no_range)
+		log_info(LOG_FETCH, "%s: ranges can't be trusted (%d): asking "
+			 "for all of it", e->label, t->reply.status);
+	e->no_range = true;
+	entry_set_ranges(e, PLAN_RANGES_NO);
+}
+
 /* A target that redirects once led to, a signed one perhaps, is refused: true
  * when the original URL is to be asked again. Several requests may have been
  * under way to it; the first that is refused sees to that. */
@@ -445,10 +467,7 @@ bool verdict_done(struct transfer *t, CURLcode result, const struct conf *conf,
 	case REPLY_REDIRECT:
 		return redirect(t, conf, now);
 	case REPLY_NO_RANGE:
-		if (e->no_range)
-			refused(t, -EIO, now);
-		e->no_range = true;
-		entry_set_ranges(e, PLAN_RANGES_NO);
+		range_failed(t, now);
 		break;
 	case REPLY_CHANGED_ELSEWHERE:
 		restart_generation(t);

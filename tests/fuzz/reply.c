@@ -224,7 +224,7 @@ static void check_verdict(const struct reply *r, const struct question *q,
 		must(something_known(q));
 		break;
 	case REPLY_NO_RANGE:
-		must(q->asked.ranged && r->status != 200);
+		must(q->asked.ranged && !r->encoded);
 		break;
 	case REPLY_REDIRECT:
 		must(r->location && r->status / 100 == 3);
