@@ -90,7 +90,7 @@ struct entry {
 	int unmet;			/* priority that found no connection, or
 					   -1 */
 	bool resolved_again;		/* after an expired target */
-	bool no_range;			/* 416 to a probe: ask without Range */
+	bool no_range;			/* not to be trusted: ask without Range */
 };
 
 struct cache_file {
