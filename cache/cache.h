@@ -35,9 +35,9 @@
  *
  * LOCKS, in order: entry's save lock -> entry -> saver's queue, engine's inbox
  * -> cache (the table and the reference counts, a leaf). No lock is held across
- * a curl call, a callback or a wait; only the save lock across a disk flush. Data is written before it is
- * published under the entry's lock, so a reader that saw an extent may pread
- * it without the lock.
+ * a curl call, a callback or a wait; only the save lock across a disk flush.
+ * Data is written before it is published under the entry's lock, so a reader
+ * that saw an extent may pread it without the lock.
  *
  * WHO ANSWERS A WAITING READER: the engine. A published waiter is settled by
  * the bytes, by end of file, by a permanent error, by its deadline
