@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "core.h"
+#include "cut.h"
 #include "fetch.h"
 #include "log.h"
 #include "save.h"
@@ -117,6 +118,8 @@ static void entry_load_locked(struct cache *c, struct entry *e)
 	e->ranges = rec.ranges ? PLAN_RANGES_YES : PLAN_RANGES_UNKNOWN;
 	e->state = rec.kind == STORE_FILE ? ENTRY_KNOWN : ENTRY_DIRECTORY;
 	e->complete = rec.kind == STORE_FILE && store_record_complete(&rec);
+	if (fd >= 0)
+		cut_begin_locked(e);
 }
 
 static struct entry *find_locked(struct cache *c, const char *key)
@@ -392,6 +395,38 @@ int cache_ranges(struct cache *c, const char *url, char **text)
 	return err;
 }
 
+/* From now on this generation has no place in table and store. Under its
+ * save_lock. */
+static void leave(struct cache *c, struct entry *e)
+{
+	pthread_mutex_lock(&c->lock);
+	table_remove_locked(c, e);
+	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&e->lock);
+	e->detached = true;
+	pthread_mutex_unlock(&e->lock);
+}
+
+bool cache_forget(struct cache *c, struct entry *e)
+{
+	bool mine;
+	int err;
+
+	pthread_mutex_lock(&e->save_lock);
+	pthread_mutex_lock(&c->lock);
+	mine = e->in_table;
+	pthread_mutex_unlock(&c->lock);
+	if (mine) {
+		err = store_drop(c->store, e->name);
+		if (err)
+			log_warn(LOG_STORE, "%s: not removed: %s", e->label,
+				 strerror(-err));
+		leave(c, e);
+	}
+	pthread_mutex_unlock(&e->save_lock);
+	return mine;
+}
+
 int cache_drop(struct cache *c, const char *url)
 {
 	struct entry *e;
@@ -401,14 +436,8 @@ int cache_drop(struct cache *c, const char *url)
 		return err;
 	pthread_mutex_lock(&e->save_lock);
 	err = store_drop(c->store, e->name);
-	if (!err) {
-		pthread_mutex_lock(&c->lock);
-		table_remove_locked(c, e);
-		pthread_mutex_unlock(&c->lock);
-		pthread_mutex_lock(&e->lock);
-		e->detached = true;
-		pthread_mutex_unlock(&e->lock);
-	}
+	if (!err)
+		leave(c, e);
 	pthread_mutex_unlock(&e->save_lock);
 	entry_unref(e);
 	return err;

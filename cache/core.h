@@ -23,4 +23,8 @@ struct cache {
  * 0; -EINVAL, -ENAMETOOLONG, -ENOMEM. */
 int cache_entry(struct cache *c, const char *url, struct entry **out);
 
+/* Take e out of the table, and what it has in the store away. False: it is in
+ * the table no more, and what the store has is another's. */
+bool cache_forget(struct cache *c, struct entry *e);
+
 #endif

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "cut.h"
 #include "entry.h"
 #include "io.h"
 
@@ -34,7 +35,7 @@ struct entry *entry_new(struct cache *c, struct url *url, char *name)
 	e->name = name;
 	url_redact(url->sent, e->label, sizeof(e->label));
 	e->refs = 1;
-	e->fd = -1;
+	e->fd = e->cut_fd = -1;
 	e->unmet = -1;
 	e->rec.version.size = REPLY_SIZE_UNKNOWN;
 	pthread_mutex_init(&e->lock, NULL);
@@ -46,6 +47,8 @@ void entry_destroy(struct entry *e)
 {
 	if (e->fd >= 0)
 		close(e->fd);
+	if (e->cut_fd >= 0)
+		close(e->cut_fd);
 	memory_free(e->memory);
 	store_record_fini(&e->rec);
 	url_free(e->url);
@@ -168,6 +171,8 @@ int entry_publish(struct entry *e, uint64_t start, uint64_t end)
 	pthread_mutex_lock(&e->lock);
 	err = extent_add(&e->rec.present, start, end);
 	if (!err) {
+		if (e->length < end)
+			e->length = end;
 		e->dirty = true;
 		complete_locked(e);
 		settle_satisfied_locked(e, start, end, &s);
@@ -233,6 +238,7 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	e->rec.created = e->rec.validated = facts->now;
 	e->ranges = facts->ranges;
 	e->fd = fd;
+	cut_begin_locked(e);
 	e->error = 0;
 	e->checked_ms = now_ms();
 	e->state = ENTRY_KNOWN;

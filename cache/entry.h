@@ -57,7 +57,13 @@ struct entry {
 	enum plan_ranges ranges;	/* LE */
 	int64_t checked_ms;		/* LE: when the origin last confirmed
 					   this version, or could not be asked */
-	int fd;				/* set once, before KNOWN; -1 before */
+	int fd;				/* LE: set before KNOWN, -1 before; once
+					   more when the file was cut (cut.h) */
+	int cut_fd;			/* LE: then that one, else -1 */
+	uint64_t length;		/* LE: what fd's file can't be shorter
+					   than, unless it was cut */
+	_Atomic bool cut;		/* it was, the engine has to see to it;
+					   set under the lock */
 	struct memory *memory;		/* LE: bytes not on disk, or NULL */
 	_Atomic bool complete;		/* set once, after the last extent */
 	struct cache_waiter *waiters, *last_waiter;	/* L: by deadline */

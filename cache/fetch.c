@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cut.h"
 #include "engine.h"
 #include "fetch.h"
 #include "log.h"
@@ -60,6 +61,8 @@ static void plan_due(struct fetch *f, int64_t now)
 
 	for (e = f->hot; e; e = next) {
 		entry_ref(e);		/* stays linked until we are past it */
+		if (e->cut)
+			cut_mend(e);
 		if (e->plan_due)
 			schedule_entry(f, e, now);
 		next = e->hot_next;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core.h"
+#include "cut.h"
 #include "fetch.h"
 #include "io.h"
 
@@ -63,7 +64,13 @@ void cache_close(struct cache_file *f)
 	free(f);
 }
 
-/* An unbound file of a superseded entry moves to its successor. */
+/* Another entry has taken this one's place, or will. */
+static bool is_passed(const struct entry *e)
+{
+	return e->superseded || cut_complete(e);
+}
+
+/* An unbound file of an entry that is passed moves to its successor. */
 static int file_follow(struct cache_file *f)
 {
 	struct entry *e;
@@ -98,8 +105,10 @@ int cache_stat(struct cache_file *f, struct cache_info *out)
 
 	for (;;) {
 		e = f->entry;
+		if (!f->bound && cut_complete(e))
+			cut_forget(e);
 		pthread_mutex_lock(&e->lock);
-		if (f->bound || !e->superseded)
+		if (f->bound || !is_passed(e))
 			break;
 		pthread_mutex_unlock(&e->lock);
 		err = file_follow(f);
@@ -138,13 +147,13 @@ static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
 	return true;
 }
 
-/* Where the bytes are that a read may have: in e->fd, to be taken without the
- * lock; in buf already; or not in e->fd and no buf was given. */
+/* Where the bytes are that a read may have: in *fd, to be taken without the
+ * lock; in buf already; or in no file and no buf was given. */
 enum where { ON_DISK, COPIED, IN_MEMORY };
 
 /* How many bytes, at most len, may be had at off. */
 static ssize_t readable(struct cache_file *f, void *buf, size_t len,
-			uint64_t off, size_t min, enum where *where)
+			uint64_t off, size_t min, enum where *where, int *fd)
 {
 	struct entry *e = f->entry;
 	uint64_t size, run;
@@ -156,6 +165,7 @@ static ssize_t readable(struct cache_file *f, void *buf, size_t len,
 	if (!f->bound)
 		return -EINVAL;
 	if (atomic_load_explicit(&e->complete, memory_order_acquire)) {
+		*fd = e->fd;
 		size = e->rec.version.size;
 		if (off >= size)
 			return 0;
@@ -169,7 +179,8 @@ static ssize_t readable(struct cache_file *f, void *buf, size_t len,
 		min = len;
 	pthread_mutex_lock(&e->lock);
 	size = e->rec.version.size;
-	run = extent_run(&e->rec.present, off);
+	run = e->cut ? 0 : extent_run(&e->rec.present, off);
+	*fd = e->fd;
 	if (off >= size || len == 0) {
 		n = 0;
 	} else if (run >= min || run >= size - off) {
@@ -200,24 +211,40 @@ ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 		      size_t min)
 {
 	enum where where;
-	ssize_t n = readable(f, NULL, len, off, min, &where);
+	ssize_t n;
+	int data, err = 0;
 
-	if (n >= 0)
-		*fd = where == ON_DISK ? f->entry->fd : -1;
-	return n;
+	while (!err) {
+		n = readable(f, NULL, len, off, min, &where, &data);
+		if (n < 0)
+			return n;
+		if (n > 0 && where == ON_DISK && cut_shorter(data, off + n)) {
+			err = cut_report(f->entry, data);
+			continue;
+		}
+		*fd = where == ON_DISK ? data : -1;
+		return n;
+	}
+	return err;
 }
 
 ssize_t cache_read(struct cache_file *f, void *buf, size_t len, uint64_t off,
 		   size_t min)
 {
 	enum where where;
-	ssize_t n = readable(f, buf, len, off, min, &where);
-	int err;
+	int fd, err = 0;
+	ssize_t n;
 
-	if (n <= 0 || where == COPIED)
-		return n;
-	err = io_read(f->entry->fd, buf, n, off);
-	return err ? err : n;
+	while (!err) {
+		n = readable(f, buf, len, off, min, &where, &fd);
+		if (n > 0 && where == ON_DISK)
+			err = io_read(fd, buf, n, off);
+		if (n == -ENODATA || err == -ENODATA)
+			err = cut_report(f->entry, fd);
+		else
+			return err ? err : n;
+	}
+	return err;
 }
 
 static bool settled_already_locked(struct entry *e, struct cache_waiter *w)
@@ -228,9 +255,10 @@ static bool settled_already_locked(struct entry *e, struct cache_waiter *w)
 		return true;
 	if (w->min == 0)
 		return facts_locked(e, w->file) != -EAGAIN;
-	return w->off >= size || extent_run(&e->rec.present, w->off) >=
-		(w->min < size - w->off ? w->min : size - w->off) ||
-		entry_refusal_locked(e);
+	if (w->off >= size || entry_refusal_locked(e))
+		return true;
+	return !e->cut && extent_run(&e->rec.present, w->off) >=
+		(w->min < size - w->off ? w->min : size - w->off);
 }
 
 bool cache_await(struct cache_waiter *w)

@@ -15,7 +15,7 @@ int io_read(int fd, void *buf, size_t len, uint64_t off)
 		if (n < 0 && errno == EINTR)
 			n = 0;
 		else if (n <= 0)
-			return n < 0 ? -errno : -EIO;
+			return n < 0 ? -errno : -ENODATA;
 	}
 	return 0;
 }

@@ -98,6 +98,13 @@ int memory_get(const struct memory *m, void *buf, size_t len, uint64_t off)
 	return io_read(m->fd, buf, len, off);
 }
 
+int memory_present(const struct memory *m, struct extent_set *out)
+{
+	const struct extent_set none = { 0 };
+
+	return extent_copy(out, m ? &m->in : &none);
+}
+
 int memory_subtract(const struct memory *m, struct extent_set *present)
 {
 	size_t i;

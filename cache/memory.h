@@ -42,6 +42,8 @@ uint64_t memory_total(const struct memory *m);
 uint64_t memory_next(const struct memory *m, uint64_t off);
 /* Copy bytes that memory_run has vouched for. 0 or -errno. */
 int memory_get(const struct memory *m, void *buf, size_t len, uint64_t off);
+/* A copy of the ranges in memory, over *out. 0 or -ENOMEM. */
+int memory_present(const struct memory *m, struct extent_set *out);
 /* Take what is in memory out of a copy of the present ranges. 0 or -ENOMEM. */
 int memory_subtract(const struct memory *m, struct extent_set *present);
 

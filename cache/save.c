@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cut.h"
 #include "log.h"
 #include "save.h"
 
@@ -37,11 +38,20 @@ static int copy_record_locked(const struct entry *e, struct store_record *out)
 	return 0;
 }
 
+/* A record that can't be written for good: the data can't be trusted, is not
+ * ours any more, or was cut short, which cut.c sees to. */
+static bool is_for_good(struct entry *e, int err, int fd)
+{
+	if (err == -EIO)
+		return true;
+	return err == -ESTALE && cut_report(e, fd) == -EIO;
+}
+
 static void save(struct saver *s, struct entry *e)
 {
 	struct store_record copy;
-	int err = 0;
-	bool write;
+	int fd, err = 0;
+	bool write, for_good;
 
 	pthread_mutex_lock(&e->save_lock);
 	pthread_mutex_lock(&e->lock);
@@ -50,25 +60,26 @@ static void save(struct saver *s, struct entry *e)
 		err = copy_record_locked(e, &copy);
 	if (!err)
 		e->dirty = false;
+	fd = e->fd;
 	pthread_mutex_unlock(&e->lock);
 	if (write && !err) {
-		err = store_save(s->store, e->name, &copy, e->fd);
+		err = store_save(s->store, e->name, &copy, fd);
 		if (!err)
 			e->young = false;
 		store_record_fini(&copy);
 	}
-	if (err) {
-		/* The old record stands. The next change tries again, unless
-		 * the data can't be trusted or is not ours any more. */
-		pthread_mutex_lock(&e->lock);
-		e->dirty = true;
-		if (err == -ESTALE || err == -EIO)
-			e->detached = true;
-		pthread_mutex_unlock(&e->lock);
-		log_warn(LOG_STORE, "%s: not saved: %s", e->label,
-			 strerror(-err));
-	}
 	pthread_mutex_unlock(&e->save_lock);
+	if (!err)
+		return;
+	/* The old record stands. The next change tries again, unless that is
+	 * no use. */
+	for_good = is_for_good(e, err, fd);
+	pthread_mutex_lock(&e->lock);
+	e->dirty = true;
+	if (for_good)
+		e->detached = true;
+	pthread_mutex_unlock(&e->lock);
+	log_warn(LOG_STORE, "%s: not saved: %s", e->label, strerror(-err));
 }
 
 /* Wait until something is queued and has rested for the interval. False: the

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cut.h"
 #include "io.h"
 #include "log.h"
 #include "transfer.h"
@@ -93,6 +94,8 @@ static int keep(struct transfer *t, const char *data, size_t len, uint64_t off)
 	if (now < e->disk_retry_ms)
 		return entry_keep_in_memory(e, data, len, off);
 	err = io_write(e->fd, data, len, off);
+	if (!err && cut_shorter(e->fd, e->length))
+		err = -ESTALE;	/* not to be published; seen to before the next */
 	if (!err)
 		return entry_publish(e, off, off + len);
 	log_error(LOG_STORE, "%s: %s: read on without keeping", e->label,
@@ -108,7 +111,7 @@ int transfer_flush(struct transfer *t)
 	const char *data = t->buf;
 	size_t len = t->buffered, part;
 	ssize_t here;
-	int err = 0;
+	int err = cut_check(e);
 
 	t->buffered = 0;
 	while (len && !err) {

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cache/url.h"
@@ -196,27 +195,26 @@ static struct MHD_Response *untold(struct request *r)
 	return response;
 }
 
-/* libmicrohttpd calls sendfile again and again for bytes that a file does not
- * have: one that was cut short by somebody else must not come that far. */
-static bool holds(int fd, uint64_t end)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && (uint64_t)st.st_size >= end;
-}
-
 static struct MHD_Response *from_file(struct request *r, int data)
 {
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct MHD_Response *response;
-	int fd = holds(data, r->end) ? fcntl(data, F_DUPFD_CLOEXEC, 0) : -1;
+	int fd = info ? fcntl(data, F_DUPFD_CLOEXEC, 0) : -1;
 
 	if (fd < 0)	/* also out of descriptors: as good, only slower */
 		return streamed(r);
 	response = MHD_create_response_from_fd_at_offset64(body_length(r), fd,
 							   r->start);
-	if (!response)
+	if (!response) {
 		close(fd);
+		return NULL;
+	}
 	r->sent = body_length(r);
+	r->from_file = true;
+	r->body = (struct watch_body){ .socket = info->connect_fd,
+				       .data = data, .end = r->end };
+	watch_body_add(r->serve->watch, &r->body);
 	return response;
 }
 

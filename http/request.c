@@ -36,6 +36,8 @@ void request_free(struct request *r)
 	if (!r)
 		return;
 	request_unpark(r);
+	if (r->from_file)
+		watch_body_remove(r->serve->watch, &r->body);
 	cache_close(r->file);
 	if (r->known)
 		cache_info_fini(&r->info);

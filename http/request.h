@@ -71,6 +71,8 @@ struct request {
 	unsigned status;
 	uint64_t start, end;	/* the part of the file that is the body; end
 				   CACHE_SIZE_UNKNOWN: up to its end */
+	struct watch_body body;	/* when `from_file`: sent with sendfile */
+	bool from_file;
 	uint64_t sent;		/* of it, given to the daemon */
 	bool counted;		/* sent is kept (not with sendfile) */
 	int error;		/* what cut the body */

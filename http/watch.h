@@ -1,4 +1,5 @@
-/* watch: notices that the client of a parked request has gone.
+/* watch: notices what libmicrohttpd does not: that the client of a parked
+ * request has gone, that a file has become shorter than the body being sent.
  *
  * libmicrohttpd takes no look at a suspended connection, so that a request
  * whose client has closed would go on wanting bytes until some arrive or its
@@ -9,6 +10,10 @@
  * not tell a closed socket from one that was only shut down for sending and is
  * still being read; for a client on this machine the kernel knows (its end
  * still belongs to somebody), for others a FIN is not taken as leaving.
+ *
+ * As to files: libmicrohttpd calls sendfile again and again, for ever, for
+ * bytes that a file does not have any more. The thread looks at the files being
+ * sent once a second and shuts the connection when one was cut short.
  */
 #ifndef SPOOL_WATCH_H
 #define SPOOL_WATCH_H
@@ -17,6 +22,15 @@
 #include <stdint.h>
 
 struct watch;
+
+/* A body that is sent from a file. Embedded in the caller's struct. */
+struct watch_body {
+	/* the caller's */
+	int socket, data;	/* open until watch_body_remove */
+	uint64_t end;		/* the file must not be shorter */
+	/* private */
+	struct watch_body *prev, *next;
+};
 
 /* Embedded in the caller's struct. */
 struct watch_item {
@@ -43,5 +57,9 @@ void watch_free(struct watch *w);
 int watch_add(struct watch *w, struct watch_item *item);
 /* When it returns, gone() is not running and will not run. */
 void watch_remove(struct watch *w, struct watch_item *item);
+
+/* From now on shut the connection when its file is too short. */
+void watch_body_add(struct watch *w, struct watch_body *body);
+void watch_body_remove(struct watch *w, struct watch_body *body);
 
 #endif

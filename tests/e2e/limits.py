@@ -440,47 +440,6 @@ def records_change(s):
 
 
 @case
-def data_shrinks(s):
-    "a data file cut short under the daemon: right bytes or an error at once"
-    o = s.origin()
-    d = s.spoolfs()
-    size = 2 << 20
-    url = o.url(f"/gen/{size}/1.mp4")
-    equal(sha256(d.path(url)), gen_sha256(size, 1), "before")
-    saw = set()
-    with open(d.path(url), "rb", buffering=0) as f:	# keeps it in use
-        equal(f.read(10), gen(size, 1, 1, 0, 10), "before")
-        drop = os.POSIX_FADV_DONTNEED
-        os.posix_fadvise(f.fileno(), 0, 0, drop)
-        os.truncate(d.data(url), 5000)
-        for off in (0, 4000, 6000, 500000):
-            saw.add(right_or(["EIO", "ESTALE"], f"at {off}",
-                             gen(size, 1, 1, off, 3000), read_exactly,
-                             f.fileno(), 3000, off))
-            c = Raw(d.http, 10).get("/" + name_of(url),
-                                    Range=f"bytes={off}-{off + 2999}")
-            status, headers = c.head()
-            length = int(headers["Content-Length"])
-            body = c.file.read(length)	# whole, or cut: not for ever
-            saw.add(f"HTTP {status}, {len(body)} of {length}")
-            if status == 206:
-                equal(body, gen(size, 1, 1, off, len(body)), "HTTP")
-            else:
-                one_of(status, (500, 502), "status")
-            c.close()
-    note(f"seen: {saw}")
-
-    def again():		# when the last user has let go of it
-        try:
-            return sha256(d.path(url))
-        except OSError:
-            return None
-    equal(wait_for(again, "another open"), gen_sha256(size, 1), "from the "
-          "origin again")
-    both_work(o, d, 100)
-
-
-@case
 def disk_errors(s):
     "EIO from the cache's disk: cold reads are right, warm ones right or EIO"
     cache = s.folder("cache")
