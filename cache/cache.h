@@ -133,6 +133,11 @@ ssize_t cache_read(struct cache_file *f, void *buf, size_t len, uint64_t off,
 ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 		      size_t min);
 
+/* Say beforehand how far f, once bound, will be read in sequence: up to end,
+ * and no further (a closed range of HTTP), so that this is fetched as a whole
+ * and nothing behind it; CACHE_SIZE_UNKNOWN: on and on. A hint. */
+void cache_expect(struct cache_file *f, uint64_t end);
+
 /* A parked reader. Embedded in the caller's own struct. */
 struct cache_waiter {
 	/* When it is settled at the latest (monotonic). 0: the first cache_await

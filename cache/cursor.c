@@ -52,6 +52,36 @@ static size_t choose_cursor(const struct plan_cursor *cur, size_t n,
 	return *same ? near : cheap;
 }
 
+/* How far the places last used were read, as far as they tell what to expect
+ * of the next one. now_ms: those that rest are forgotten. */
+static uint64_t expect(const struct plan_cursor *cur, size_t n, int64_t now_ms)
+{
+	const struct plan_cursor *last = NULL, *before = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct plan_cursor *c = &cur[i];
+
+		if (!c->run || later(c->used_ms, PLAN_IDLE_MS) <= now_ms)
+			continue;
+		if (!last || c->used_ms >= last->used_ms) {
+			before = last;
+			last = c;
+		} else if (!before || c->used_ms >= before->used_ms) {
+			before = c;
+		}
+	}
+	if (!last)
+		return 0;
+	return least(most(last->run, before ? before->run : PLAN_PROBE),
+		     PLAN_WINDOW_MIN);
+}
+
+/* It may well end where the places before did. */
+static bool as_expected(const struct plan_cursor *c)
+{
+	return c->run <= c->taste && c->taste < PLAN_WINDOW_MIN;
+}
+
 /* A second read in sequence opens the window; so does a first one at the head
  * that the probe can't have answered. From then on starving doubles it, but
  * only after a whole window has been read. */
@@ -59,7 +89,7 @@ static void size_window(struct plan_cursor *c, bool same, bool head,
 			bool missed)
 {
 	if (!c->window) {
-		if ((!same && !head) || c->run <= PLAN_PROBE)
+		if ((!same && !head) || c->run <= PLAN_PROBE || as_expected(c))
 			return;
 		c->window = PLAN_WINDOW_MIN;
 	} else {
@@ -83,11 +113,14 @@ size_t plan_read(struct plan_cursor *cur, size_t n, uint64_t off, uint64_t len,
 	if (!len)
 		return i;
 	if (!same)
-		*c = (struct plan_cursor){ .pos = off };
+		*c = (struct plan_cursor){ .pos = off,
+					   .taste = expect(cur, n, now_ms) };
 	c->used_ms = now_ms;
 	if (end > c->pos || !same) {
 		c->run = plus(c->run, end - most(c->pos, off));
 		c->pos = end;
+		if (same && missed)
+			c->taste = most(c->taste, PLAN_PROBE);
 		size_window(c, same, off == 0, missed);
 	}
 	return i;

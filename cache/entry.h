@@ -104,6 +104,7 @@ struct cache_file {
 	bool bound;
 	int64_t opened_ms;
 	struct plan_cursor cursors[FILE_CURSORS];	/* entry->lock */
+	uint64_t end;	/* entry->lock: of the cursors, see plan.h */
 	uint64_t quiet[FILE_CURSORS];	/* entry->lock: reads below it need not
 					   wake the engine */
 	struct cache_file *prev, *next;	/* entry->lock */

@@ -124,6 +124,15 @@ int cache_stat(struct cache_file *f, struct cache_info *out)
 	return err;
 }
 
+void cache_expect(struct cache_file *f, uint64_t end)
+{
+	struct entry *e = f->entry;
+
+	pthread_mutex_lock(&e->lock);
+	f->end = end == CACHE_SIZE_UNKNOWN ? PLAN_END_OPEN : end;
+	pthread_mutex_unlock(&e->lock);
+}
+
 /* Account for a read in the file's cursors; true when the engine should look
  * at the entry again. */
 static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
@@ -139,6 +148,7 @@ static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
 			return false;
 		}
 	i = plan_read(f->cursors, FILE_CURSORS, off, len, missed, now);
+	f->cursors[i].end = f->end;
 	if (f->cursors[i].run == len)
 		f->quiet[i] = 0;
 	if (f->cursors[i].pos <= f->quiet[i])

@@ -142,16 +142,31 @@ static bool scarce(const struct plan *p)
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->in->n_cursors; i++)
-		n += p->in->cursors[i].window &&
+		n += view_ahead(&p->in->cursors[i]) &&
 		     !view_idle(p, &p->in->cursors[i]);
 	return n > p->in->max_flights;
 }
 
 /* What w wants for itself: a little more than it asks for, but not much, for
- * a first read at a new place may be the only one. */
-static uint64_t own_end(const struct plan_wait *w)
+ * a first read at a new place may be the only one. What is known of its reader
+ * says how much. */
+static uint64_t own_end(const struct plan *p, const struct plan_wait *w)
 {
-	return most(w->end, plus(w->start, PLAN_PROBE));
+	uint64_t taste = 0, end = 0;
+
+	for (size_t i = 0; i < p->in->n_cursors; i++) {
+		const struct plan_cursor *c = &p->in->cursors[i];
+
+		if (!c->run || w->end > c->pos ||
+		    w->start < minus(c->pos, c->run))
+			continue;
+		taste = most(taste, c->taste);
+		if (c->end)
+			end = most(end, view_horizon(p, c));
+	}
+	if (end)
+		return most(w->end, end);
+	return most(w->end, plus(w->start, taste ? taste : PLAN_PROBE));
 }
 
 /* Let a request [want) serve the waits around it, too. */
@@ -167,7 +182,7 @@ static void gather(const struct plan *p, struct extent *want)
 		    !view_missing(p, &w[k], &off))
 			continue;
 		if (off >= want->start && off <= plus(want->end, PLAN_NEAR_MIN))
-			want->end = most(want->end, own_end(&w[k]));
+			want->end = most(want->end, own_end(p, &w[k]));
 		else if (off < want->start && want->start - off <= PLAN_NEAR_MIN &&
 			 view_gap(p, off, want->start, &gap) &&
 			 gap.start == off && gap.end == want->start)
@@ -180,16 +195,19 @@ static void gather(const struct plan *p, struct extent *want)
 static uint64_t reach(const struct plan *p, const struct extent *want)
 {
 	uint64_t end = want->end;
+	bool bounded = false;
 
 	for (size_t i = 0; i < p->in->n_cursors; i++) {
 		const struct plan_cursor *c = &p->in->cursors[i];
 		uint64_t back = least(c->run, PLAN_STEP_BACK);
 
-		if (c->window && want->start < view_horizon(p, c) &&
+		if (view_ahead(c) && want->start < view_horizon(p, c) &&
 		    want->end >= minus(c->pos, back) && !view_idle(p, c))
 			end = most(end, view_horizon(p, c));
+		bounded |= c->end && want->start < c->end &&
+			   want->start >= minus(c->pos, c->run);
 	}
-	if (minus(p->limit, want->start) <= TAIL)
+	if (!bounded && minus(p->limit, want->start) <= TAIL)
 		end = p->limit;
 	return least(end, plus(want->start, p->longest));
 }
@@ -197,7 +215,7 @@ static uint64_t reach(const struct plan *p, const struct extent *want)
 static void start_urgent(struct plan *p, const struct plan_wait *w,
 			 uint64_t off)
 {
-	struct extent want = { off, own_end(w) }, gap;
+	struct extent want = { off, own_end(p, w) }, gap;
 
 	gather(p, &want);
 	want.end = reach(p, &want);
@@ -247,7 +265,8 @@ static void serve_waits(struct plan *p)
 static bool worth(const struct plan_cursor *c, const struct extent *gap,
 		  uint64_t end)
 {
-	return end == gap->end || end - gap->start >= c->window / 2;
+	return end == gap->end || end == c->end ||
+	       end - gap->start >= view_ahead(c) / 2;
 }
 
 static void read_ahead(struct plan *p)
@@ -260,7 +279,7 @@ static void read_ahead(struct plan *p)
 		struct extent gap;
 		uint64_t end;
 
-		if (!c->window || view_idle(p, c))
+		if (!view_ahead(c) || view_idle(p, c))
 			continue;
 		end = view_horizon(p, c);
 		if (!view_gap(p, c->pos, end, &gap) ||
@@ -279,6 +298,12 @@ static void read_ahead(struct plan *p)
 	}
 }
 
+/* Is it a playback or a copy? Not who has said where he will stop. */
+static bool proves(const struct plan_cursor *c)
+{
+	return c->run >= PLAN_SEQUENTIAL && (!c->end || c->end == PLAN_END_OPEN);
+}
+
 /* Does anybody's reading allow the rest of the file to be fetched? */
 static bool fill_allowed(const struct plan *p)
 {
@@ -287,7 +312,7 @@ static bool fill_allowed(const struct plan *p)
 
 		if (p->in->fill == PLAN_FILL_NONE || view_idle(p, c))
 			continue;
-		if (p->in->fill == PLAN_FILL_ALL || c->run >= PLAN_SEQUENTIAL)
+		if (p->in->fill == PLAN_FILL_ALL || proves(c))
 			return true;
 	}
 	return false;
@@ -304,13 +329,13 @@ static const struct plan_cursor *fill_after(struct plan *p)
 
 		if (view_idle(p, c))
 			continue;
-		if (!c->window && p->in->fill != PLAN_FILL_ALL &&
+		if (!view_ahead(c) && p->in->fill != PLAN_FILL_ALL &&
 		    later(c->used_ms, SETTLE_MS) > p->in->now_ms) {
 			view_wake(p, later(c->used_ms, SETTLE_MS));
 			return NULL;
 		}
-		if (!found || (!c->window == !found->window ?
-			       c->used_ms > found->used_ms : c->window))
+		if (!found || (!view_ahead(c) == !view_ahead(found) ?
+			       c->used_ms > found->used_ms : view_ahead(c)))
 			found = c;
 	}
 	return found;
@@ -387,7 +412,7 @@ static bool whole_wanted(const struct plan *p)
 	for (size_t i = 0; i < p->in->n_cursors; i++) {
 		const struct plan_cursor *c = &p->in->cursors[i];
 
-		if (!view_idle(p, c) && c->window &&
+		if (!view_idle(p, c) && view_ahead(c) &&
 		    !extent_contains(p->in->present, c->pos, view_horizon(p, c)))
 			return true;
 	}
@@ -482,17 +507,17 @@ size_t plan_next(const struct plan_input *in, struct plan_action *out,
 /* Where c's progress makes its next piece due, if nothing else changes. */
 static uint64_t due_at(const struct plan *p, const struct plan_cursor *c)
 {
+	uint64_t ahead = view_ahead(c), stop = c->end ? c->end : UINT64_MAX, at;
 	struct extent gap;
-	uint64_t at;
 
-	if (!view_gap(p, c->pos, p->limit, &gap))
+	if (!view_gap(p, c->pos, p->limit, &gap) || gap.start >= stop)
 		return UINT64_MAX;
-	if (!c->window)
+	if (!ahead)
 		return c->pos;
 	if (whole(p->in))
-		return minus(gap.start, c->window);
-	at = least(minus(gap.end, c->window),
-		   minus(gap.start, c->window - c->window / 2));
+		return minus(gap.start, ahead);
+	at = least(minus(least(gap.end, stop), ahead),
+		   minus(gap.start, ahead - ahead / 2));
 	/* Due already: held back by flights, whose progress will tell. */
 	return at > c->pos ? at - 1 : gap.start;
 }

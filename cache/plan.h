@@ -36,6 +36,8 @@
 						   overshoot of 128 KiB */
 #define PLAN_WINDOW_MAX ((uint64_t)64 << 20)
 #define PLAN_PROBE ((uint64_t)64 << 10)		/* first look at a resource */
+#define PLAN_BOUNDED ((uint64_t)8 << 20)	/* of a range whose end is
+						   known, at once */
 #define PLAN_SEQUENTIAL ((uint64_t)4 << 20)	/* read in one run: proves a
 						   playback or a copy */
 #define PLAN_FILL_CHUNK ((uint64_t)32 << 20)
@@ -48,7 +50,13 @@ struct plan_cursor {
 	uint64_t window;	/* bytes wanted ahead of pos; 0: not begun */
 	uint64_t doubled_at;	/* pos at which window last changed */
 	int64_t used_ms;	/* when it was last used (monotonic) */
+	uint64_t taste;		/* bytes likely to be read here, going by the
+				   places before; 0: nothing is known */
+	uint64_t end;		/* will be read up to here, and no further;
+				   PLAN_END_OPEN: from here on; 0: not said */
 };
+
+#define PLAN_END_OPEN UINT64_MAX
 
 /* Account for a read of [off, off + len) by one reader that owns cur[0..n):
  * continues the cursor it is near to (back by no more than it has read and
@@ -57,9 +65,13 @@ struct plan_cursor {
  * one that reads in sequence. missed: the bytes were not here, so a sequential
  * reader starves and its window doubles (once per window read). The window
  * opens when a reader goes on in sequence past PLAN_PROBE bytes, or when its
- * first read is at 0 and wants more than those. A read of nothing changes
+ * first read is at 0 and wants more than those. One that begins anew is
+ * expected to be read as far as the last two places were (two, for one short
+ * one may be an index), but PLAN_WINDOW_MIN at most; if that is less, its
+ * window opens only past it. A read of nothing changes
  * nothing; so does the same read made again, as after waiting for it. Returns
- * the cursor's index. n >= 1; unused cursors are zeroed. */
+ * the cursor's index. n >= 1; unused cursors are zeroed. end is the caller's:
+ * 0 in a cursor that begins anew. */
 size_t plan_read(struct plan_cursor *cur, size_t n, uint64_t off, uint64_t len,
 		 bool missed, int64_t now_ms);
 

@@ -104,9 +104,19 @@ bool view_idle(const struct plan *p, const struct plan_cursor *c)
 	return !c->run || later(c->used_ms, PLAN_IDLE_MS) <= p->in->now_ms;
 }
 
+uint64_t view_ahead(const struct plan_cursor *c)
+{
+	if (!c->end)
+		return c->window;
+	return most(c->window, c->end == PLAN_END_OPEN ? PLAN_WINDOW_MIN
+						       : PLAN_BOUNDED);
+}
+
 uint64_t view_horizon(const struct plan *p, const struct plan_cursor *c)
 {
-	return least(plus(c->pos, c->window), p->limit);
+	uint64_t limit = c->end ? least(c->end, p->limit) : p->limit;
+
+	return least(plus(c->pos, view_ahead(c)), limit);
 }
 
 bool view_in_window(const struct plan *p, const struct extent *f,

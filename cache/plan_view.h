@@ -76,7 +76,9 @@ bool view_missing(const struct plan *p, const struct plan_wait *w,
 
 /* Nobody reads at c (any more). */
 bool view_idle(const struct plan *p, const struct plan_cursor *c);
-/* Where the window of a reader at c ends. */
+/* How much is wanted ahead of a reader at c. 0: nothing yet. */
+uint64_t view_ahead(const struct plan_cursor *c);
+/* Where that ends. */
 uint64_t view_horizon(const struct plan *p, const struct plan_cursor *c);
 /* Some reader is where f is, or at most slack away from there. */
 bool view_in_window(const struct plan *p, const struct extent *f,

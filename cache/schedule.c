@@ -287,6 +287,19 @@ static void start_planned(struct fetch *f, struct entry *e,
 		e->retry_ms = now_ms() + TICK_MS;
 }
 
+/* Two readers side by side: who wants more counts. */
+static void merge_cursor(struct plan_cursor *into, const struct plan_cursor *c)
+{
+	uint64_t taste = c->taste > into->taste ? c->taste : into->taste;
+	bool further = c->end == into->end ? c->run > into->run :
+		c->end == PLAN_END_OPEN ||
+		(c->window && into->end != PLAN_END_OPEN);
+
+	if (further)
+		*into = *c;
+	into->taste = taste;
+}
+
 /* The cursors worth planning for: those in use, near neighbours as one. */
 static size_t snapshot_cursors_locked(struct entry *e, int64_t now,
 				      struct plan_cursor *out)
@@ -307,8 +320,8 @@ static size_t snapshot_cursors_locked(struct entry *e, int64_t now,
 				continue;
 			if (j == n)
 				out[n++] = *c;
-			else if (c->run > out[j].run)
-				out[j] = *c;
+			else
+				merge_cursor(&out[j], c);
 		}
 	for (j = 0; e->memory && j < n; j++)
 		if (out[j].window > MEMORY_WINDOW)

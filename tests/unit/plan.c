@@ -81,10 +81,45 @@ static void test_window(void)
 	is_uint(c.run, step, "… and begins a new run");
 }
 
+/* What is expected at a new place goes by the last two. */
+static void test_taste(void)
+{
+	struct plan_cursor c[4] = { { 0 } };
+	size_t i;
+
+	i = plan_read(c, 4, 90 * MIB, 16 * KIB, true, NOW);
+	is_uint(c[i].taste, 0, "nothing is expected of a first place");
+	i = plan_read(c, 4, 50 * MIB, 16 * KIB, true, NOW + 1);
+	is_uint(c[i].taste, PLAN_PROBE, "one short read says nothing yet");
+	i = plan_read(c, 4, 10 * MIB, 8 * KIB, true, NOW + 2);
+	is_uint(c[i].taste, 16 * KIB, "two do");
+	i = plan_read(c, 4, 70 * MIB, 8 * KIB, true, NOW + 3);
+	is_uint(c[i].taste, 16 * KIB, "… the longer one");
+	plan_read(c, 4, 70 * MIB + 8 * KIB, 16 * KIB, true, NOW + 4);
+	is_uint(c[i].taste, PLAN_PROBE, "who goes on gets more");
+	for (uint64_t k = 24; k < 256; k += 8)
+		plan_read(c, 4, 70 * MIB + k * KIB, 8 * KIB, false, NOW + 5);
+	is_uint(c[i].window, PLAN_WINDOW_MIN, "… and a window");
+	i = plan_read(c, 4, 30 * MIB, 128 * KIB, true, NOW + 6);
+	is_uint(c[i].taste, 256 * KIB, "after a longer run more is expected");
+	plan_read(c, 4, 30 * MIB + 128 * KIB, 64 * KIB, false, NOW + 6);
+	is_uint(c[i].window, 0, "… and no window before that is read");
+	plan_read(c, 4, 30 * MIB + 192 * KIB, 65 * KIB, false, NOW + 6);
+	is_uint(c[i].window, PLAN_WINDOW_MIN, "… but past it");
+	c[i].run = GIB;
+	i = plan_read(c, 4, 0, 4 * KIB, true, NOW + 7);
+	is_uint(c[i].taste, PLAN_WINDOW_MIN, "a window at most");
+	plan_read(c, 4, 4 * KIB, 64 * KIB, true, NOW + 7);
+	is_uint(c[i].window, PLAN_WINDOW_MIN, "… which a player gets at once");
+	i = plan_read(c, 4, 80 * MIB, 4 * KIB, true, NOW + 7 + PLAN_IDLE_MS);
+	is_uint(c[i].taste, 0, "what was long ago is forgotten");
+}
+
 static void test_edges(void)
 {
 	struct plan_cursor c[3] = { { 0 } };
-	struct plan_cursor d[2] = { { 50 * MIB, 10 * MIB, MIB, 0, NOW } };
+	struct plan_cursor d[2] = { { .pos = 50 * MIB, .run = 10 * MIB,
+				      .window = MIB, .used_ms = NOW } };
 
 	is_uint(plan_read(d, 2, 48 * MIB, KIB, false, NOW), 1,
 		"far back in its own run is another place");
@@ -103,6 +138,8 @@ static void test_edges(void)
 /* ---- one snapshot, one answer ---------------------------------------------
  */
 
+#define BOUND(p, r, e) \
+	{ .pos = (p), .run = (r), .end = (e), .used_ms = NOW }
 #define WINDOW(p, r, w) \
 	{ .pos = (p), .run = (r), .window = (w), .used_ms = NOW }
 
@@ -215,7 +252,53 @@ static const struct rule {
 	  .waits = { { 0, MIB } }, .cursors = { WINDOW(MIB, MIB, MIB) },
 	  .fill = PLAN_FILL_ALL, .n_want = 0 },
 
+	{ "a little more is what is expected here", GIB, PLAN_RANGES_YES,
+	  .waits = { { 100 * MIB, 100 * MIB + 4096 } },
+	  .cursors = { { .pos = 100 * MIB + 4096, .run = 4096,
+			 .taste = 16 * KIB, .used_ms = NOW } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB,
+		      100 * MIB + 16 * KIB } }, .n_want = 1 },
+	{ "… of this reader", GIB, PLAN_RANGES_YES,
+	  .waits = { { 100 * MIB, 100 * MIB + 4096 } },
+	  .cursors = { { .pos = 101 * MIB, .run = 4096,
+			 .taste = 16 * KIB, .used_ms = NOW } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB,
+		      100 * MIB + PLAN_PROBE } }, .n_want = 1 },
+	{ "a range with an end is fetched up to there", GIB, PLAN_RANGES_YES,
+	  .waits = { { 100 * MIB, 100 * MIB + 1 } },
+	  .cursors = { BOUND(100 * MIB + 1, 1, 103 * MIB) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB, 103 * MIB } },
+	  .n_want = 1 },
+	{ "… be it a small one", GIB, PLAN_RANGES_YES,
+	  .waits = { { 100 * MIB, 100 * MIB + 1 } },
+	  .cursors = { BOUND(100 * MIB + 1, 1, 100 * MIB + 9) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB, 100 * MIB + 9 } },
+	  .n_want = 1 },
+	{ "… or near the end of the file", GIB, PLAN_RANGES_YES,
+	  .waits = { { GIB - 300 * KIB, GIB - 299 * KIB } },
+	  .cursors = { BOUND(GIB - 299 * KIB, KIB, GIB - 200 * KIB) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, GIB - 300 * KIB,
+		      GIB - 200 * KIB } }, .n_want = 1 },
+	{ "… a large one in parts", GIB, PLAN_RANGES_YES,
+	  .waits = { { 100 * MIB, 100 * MIB + 1 } },
+	  .cursors = { BOUND(100 * MIB, 1, 200 * MIB) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB,
+		      100 * MIB + PLAN_BOUNDED } }, .n_want = 1 },
+	{ "one without an end opens a window at once", GIB, PLAN_RANGES_YES,
+	  .waits = { { 100 * MIB, 100 * MIB + 1 } },
+	  .cursors = { BOUND(100 * MIB + 1, 1, PLAN_END_OPEN) },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 100 * MIB,
+		      100 * MIB + PLAN_WINDOW_MIN + 1 } }, .n_want = 1 },
+
 	/* read-ahead */
+	{ "up to the end of a range and no further", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 104 * MIB } }, .fill = PLAN_FILL_NONE,
+	  .cursors = { BOUND(103 * MIB, 4 * MIB, 105 * MIB) },
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 104 * MIB, 105 * MIB } },
+	  .n_want = 1 },
+	{ "… which is no playback", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 105 * MIB } },
+	  .cursors = { BOUND(103 * MIB, 80 * MIB, 105 * MIB) }, .n_want = 0 },
 	{ "half a window consumed: the next piece", GIB, PLAN_RANGES_YES,
 	  .present = { { 0, 12 * MIB } }, .fill = PLAN_FILL_NONE,
 	  .cursors = { WINDOW(10 * MIB, 10 * MIB, 4 * MIB) },
@@ -587,6 +670,7 @@ int main(void)
 {
 	test_read();
 	test_window();
+	test_taste();
 	test_edges();
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		test_rule(&rules[i]);

@@ -113,6 +113,9 @@ static void any_readers(struct snapshot *s, uint64_t span)
 			.run = one_in(8) ? 0 : some(64 * MIB),
 			.window = one_in(3) ? 0 : 2 * MIB + some(62 * MIB),
 			.used_ms = one_in(4) ? NOW - (int64_t)any(20000) : NOW,
+			.taste = one_in(2) ? 0 : some(2 * MIB),
+			.end = !one_in(4) ? 0 : one_in(2) ? PLAN_END_OPEN :
+			       any_place(s, span),
 		};
 }
 
@@ -179,7 +182,7 @@ static const char *check_quiet(struct snapshot *s)
 		uint64_t until = plan_quiet_until(&s->in, c);
 		uint64_t run = extent_run(&s->present, c->pos), go;
 
-		if (until <= c->pos || !run || !c->window)
+		if (until <= c->pos || !run || !(c->window || c->end))
 			continue;
 		go = until - c->pos < run ? until - c->pos : run;
 		go = one_in(2) ? go : 1 + any(go);
@@ -376,6 +379,45 @@ static void test_random(uint64_t block, double bound)
 	sim_fini(&s);
 }
 
+/* Small reads all over, and then in sequence: a round trip or two, not one for
+ * each read. */
+static void test_settle(void)
+{
+	static struct sim_step steps[520];
+	struct sim s = { .link = wan, .size = 1024 * MIB, .n_readers = 1 };
+	size_t n = 0;
+
+	for (uint64_t i = 0; i < 8; i++)
+		steps[n++] = (struct sim_step){ (i * 37 % 8 * 100 + 50) * MIB,
+						4 * KIB, 0 };
+	for (uint64_t i = 0; i < 512; i++)
+		steps[n++] = (struct sim_step){ 20 * MIB + i * 4 * KIB, 4 * KIB,
+						0 };
+	s.readers[0] = (struct sim_reader){ .next = sim_steps, .steps = steps,
+					    .n_steps = n };
+	run(&s, "small reads, then in sequence");
+	ok(s.requests <= 9 + 6, "it is soon seen (%d requests)",
+	   (int)s.requests);
+	ok(seconds(&s) < 1.2, "… and costs little time");
+	sim_fini(&s);
+}
+
+/* A closed range costs what it is, in one request. */
+static void test_range(uint64_t from, uint64_t len, uint64_t requests)
+{
+	struct sim s = { .link = wan, .size = 1024 * MIB, .n_readers = 1,
+			 .linger_us = 30 * 1000000 };
+
+	s.readers[0] = copier(from, from + len);
+	s.readers[0].stream = true;
+	s.readers[0].end = from + len;
+	run(&s, "a closed range");
+	is_uint(s.pulled, len + (from ? PLAN_PROBE : 0),
+		"%d KiB cost what they are", (int)(len / KIB));
+	ok(s.requests <= requests, "… in %d requests", (int)requests);
+	sim_fini(&s);
+}
+
 static void test_play(void)
 {
 	struct sim s = { .link = far, .size = 300 * MIB, .n_readers = 1,
@@ -566,8 +608,13 @@ int main(void)
 	test_scan();
 	test_sniff();
 	test_random(64 * KIB, 1.05);
-	test_random(16 * KIB, 4.1);
+	test_random(16 * KIB, 1.15);
 	test_random(1024 * KIB, 1.05);
+	test_settle();
+	test_range(500 * MIB, 16 * KIB, 2);
+	test_range(500 * MIB, 1024 * KIB, 2);
+	test_range(0, 300 * KIB, 2);
+	test_range(500 * MIB, 100 * MIB, 20);
 	test_play();
 	test_fill();
 	test_left();

@@ -268,6 +268,7 @@ static bool account(struct sim *s, struct sim_reader *r, uint64_t len,
 		}
 	i = plan_read(c, SIM_CURSORS, r->now.off, len, missed,
 		      s->now_us / 1000);
+	c[i].end = r->end;
 	if (c[i].run == len)
 		r->quiet[i] = 0;
 	return missed || c[i].pos > r->quiet[i];

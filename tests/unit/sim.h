@@ -56,6 +56,7 @@ struct sim_reader {
 	bool stream;		/* takes what there is, as HTTP does: waits
 				   for one byte */
 	uint64_t bitrate;	/* bytes/s a player consumes */
+	uint64_t end;		/* said beforehand, as plan_cursor's */
 	const struct sim_step *steps;
 	size_t n_steps;
 	int64_t begin_us;
