@@ -263,6 +263,20 @@ def log(s):
 
 
 @case
+def crowd(s):
+    "busy counts the requests that are being answered beside this one"
+    o = s.origin("/x busy=2 status=429\n/x stall=0 gen=9/1\n")
+    held = [Raw(f"127.0.0.1:{o.port}").get("/x") for _ in range(2)]
+    wait_for(lambda: o.stats("/x")["active"] == 2, "two under way")
+    equal(fetch(o.url("/x")).status, 429, "the third")
+    o.release()
+    equal([c.response().body for c in held], [gen(9, 1)] * 2, "the first two")
+    wait_for(lambda: o.stats("/x")["active"] == 0, "rest")
+    equal(Raw(f"127.0.0.1:{o.port}").get("/x").head()[0], 200, "the next")
+    o.release()
+
+
+@case
 def abuse(s):
     "no client makes it fall over"
     o = s.origin()

@@ -65,6 +65,7 @@ struct rule {
 	char *method;
 	int ranged;		/* -1 either, 0 only without Range, 1 with */
 	uint64_t skip, times;
+	uint64_t busy;		/* while so many others are being answered */
 	uint64_t seen, used;
 	/* what */
 	uint64_t delay_ms;

@@ -35,6 +35,7 @@ static const struct key keys[] = {
 	{ "ranged", T_WORD, AT(ranged), "no yes" },
 	{ "skip", T_NUMBER, AT(skip), NULL },
 	{ "times", T_NUMBER, AT(times), NULL },
+	{ "busy", T_NUMBER, AT(busy), NULL },
 	{ "delay", T_DURATION, AT(delay_ms), NULL },
 	{ "rate", T_SIZE, AT(rate), NULL },
 	{ "link", T_SIZE, AT(link), NULL },
@@ -445,13 +446,18 @@ struct rule *script_match(struct script *s, const struct request *q)
 {
 	static struct rule nothing = NO_RULE;
 	struct rule *hit = &nothing;
+	uint64_t busy;
 	size_t i;
 
+	/* Who answers holds a reference: the others, us, and the origin. */
+	pthread_mutex_lock(&origin.lock);
+	busy = s->refs > 2 ? s->refs - 2 : 0;
+	pthread_mutex_unlock(&origin.lock);
 	pthread_mutex_lock(&s->lock);
 	for (i = 0; i < s->n && hit == &nothing; i++) {
 		struct rule *r = &s->rules[i];
 
-		if (!matches(r, q))
+		if (!matches(r, q) || busy < r->busy)
 			continue;
 		if (r->seen++ < r->skip || r->used >= r->times)
 			continue;
