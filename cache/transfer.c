@@ -125,6 +125,7 @@ int transfer_flush(struct transfer *t)
 		part = next - off < len ? next - off : len;
 		if (part)
 			err = keep(t, data, part, off);
+		t->new_bytes += part;
 		data += part;
 		off += part;
 		len -= part;
@@ -200,6 +201,33 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	if (t->reply.status < 200)
 		return len;
 	return verdict_headers(t) ? 0 : len;
+}
+
+/* curl with OpenSSL (7.88) takes a connection that was cut for one that was
+ * ended; all it has to say about the difference is this. */
+static int on_debug(CURL *c, curl_infotype type, char *data, size_t len,
+		    void *arg)
+{
+	static const char in[] = "(IN)", end[] = "alert, close notify";
+	struct transfer *t = arg;
+
+	(void)c;
+	if (type == CURLINFO_TEXT && memmem(data, len, in, strlen(in)) &&
+	    memmem(data, len, end, strlen(end)))
+		t->notified = true;
+	return 0;
+}
+
+bool transfer_saw_end(const struct transfer *t)
+{
+	const char *tls = curl_version_info(CURLVERSION_NOW)->ssl_version;
+	long http = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &http);
+	/* Other libraries tell curl, which then fails. */
+	return !t->target->https || t->reply.transfer_coded ||
+		http > CURL_HTTP_VERSION_1_1 || t->notified ||
+		!tls || strncmp(tls, "OpenSSL", 7) != 0;
 }
 
 /* The request. */
@@ -295,6 +323,9 @@ int transfer_prepare(struct transfer *t, const struct conf *conf)
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(c, CURLOPT_VERBOSE, t->target->https ? 1L : 0L);
+	curl_easy_setopt(c, CURLOPT_DEBUGFUNCTION, on_debug);
+	curl_easy_setopt(c, CURLOPT_DEBUGDATA, t);
 	if (curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers) ||
 	    curl_easy_setopt(c, CURLOPT_URL, t->target->sent) ||
 	    curl_easy_setopt(c, CURLOPT_USERAGENT, o && o->user_agent ?

@@ -63,6 +63,8 @@ struct transfer {
 	int64_t progress_ms;	/* last sign of life */
 	int64_t body_ms;	/* first byte of the body */
 	uint64_t body_bytes, planned_bytes;
+	uint64_t new_bytes;	/* of them: were not here before */
+	bool notified;		/* TLS said that the connection ends */
 };
 
 /* A request for [start, end) (end PLAN_SIZE_UNKNOWN: without Range) of e, not
@@ -78,6 +80,11 @@ int transfer_prepare(struct transfer *t, const struct conf *conf);
 /* Write what is buffered to the entry's file and publish it. 0; -errno of the
  * disk; -ESTALE when bytes that were here differ from the origin's. */
 int transfer_flush(struct transfer *t);
+
+/* Whether a body whose length nothing told is all here, curl having seen the end
+ * of its connection. Over TLS only where the peer said so (RFC 9112, 9.8):
+ * anybody can cut a connection. */
+bool transfer_saw_end(const struct transfer *t);
 
 /* Called by the header callback when a block is complete: decides what the
  * body is (verdict.c). Sets phase, pos and end. 0 to go on, else to end. */

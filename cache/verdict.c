@@ -247,12 +247,12 @@ static void failed(struct transfer *t, int error, int64_t now)
 	/* Requests that were under way together fail together: once. */
 	if (e->failures && t->started_ms <= e->failed_ms)
 		return;
-	if (t->body_bytes)
+	if (t->new_bytes)
 		e->failures = 0;
 	e->failures++;
 	e->failed_ms = e->retry_ms = now;
 	/* A connection that brought something is worth going on at once. */
-	if (t->body_bytes < TRANSFER_BUFFER)
+	if (t->new_bytes < TRANSFER_BUFFER)
 		e->retry_ms += backoff_ms(e->failures, t->facts.retry_after);
 	log_line(e->failures == 1 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, LOG_FETCH,
 		 "%s: %s at %" PRIu64 ", again in %" PRId64 " ms",
@@ -381,12 +381,14 @@ static void body_done(struct transfer *t, CURLcode result, int64_t now)
 		e->retry_ms = now + ENTRY_REFUSAL_MS;
 		entry_refuse(e, t->error);
 	} else if (t->done || result == CURLE_OK) {
-		if (t->end == PLAN_SIZE_UNKNOWN)
-			entry_set_size(e, t->pos);
-		else if (t->pos < t->end)
+		if (t->end == PLAN_SIZE_UNKNOWN ? !transfer_saw_end(t) :
+						  t->pos < t->end) {
 			failed(t, -EIO, now);
-		if (t->end == PLAN_SIZE_UNKNOWN || t->pos >= t->end)
+		} else {
+			if (t->end == PLAN_SIZE_UNKNOWN)
+				entry_set_size(e, t->pos);
 			succeeded(e);
+		}
 	} else {
 		transport_failed(t, result, now);
 	}

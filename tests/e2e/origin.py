@@ -1,4 +1,6 @@
 """The scripted origin does what its scripts say."""
+import ssl
+
 from spool import *
 
 
@@ -213,6 +215,46 @@ def cuts(s):
     c.close()
     wait_for(lambda: o.stats("/s")["active"] == 0, "the peer's leaving")
     equal(o.log("/s")[1]["end"], "peer", "why it ended")
+
+
+@case
+def tls(s):
+    "over TLS the same, and a drop or a reset is not said to the peer"
+    need("openssl")
+    cert, key = f"{s.dir}/o.pem", f"{s.dir}/o.key"
+    p = s.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+               "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+               "/CN=localhost", "-keyout", key, "-out", cert])
+    equal(p.returncode, 0, f"openssl: {p.stderr}")
+    o = s.origin("/r reset=70000 gen=200000/1\n/d drop=70000 gen=200000/1\n"
+                 "/w gen=200000/1 length=close\n", tls=(cert, key))
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+
+    def ends(path):
+        c = Raw(f"127.0.0.1:{o.port}")
+        # What is read is what came: no SSLEOFError is kept from us.
+        wrapped = trust.wrap_socket(c.socket, suppress_ragged_eofs=False)
+        c.socket, c.file = wrapped, wrapped.makefile("rb")
+        c.get(path).head()
+        data, end = b"", "close_notify"
+        try:
+            for piece in iter(lambda: wrapped.recv(1 << 16), b""):
+                data += piece
+        except (ssl.SSLEOFError, ConnectionResetError):
+            end = "cut"
+        c.close()
+        return data, end
+
+    rest = gen(200000, 1)
+    for path, want in (("/w", (rest, "close_notify")),
+                       ("/d", (rest[:70000], "cut")),
+                       ("/r", (rest[:70000], "cut"))):
+        got = ends(path)
+        ok(want[0].endswith(got[0]) and got[1] == want[1],
+           f"{path}: {len(got[0])} bytes, {got[1]}")
+    equal([r["tls"] for r in o.log()], [True] * 3, "as logged")
+    equal(fetch(f"http://127.0.0.1:{o.port}/w").body, rest, "in the clear")
 
 
 @case

@@ -10,7 +10,7 @@ import subprocess
 
 from clients import fetch
 from files import program, free_port, need
-from tap import Failure, ok, wait_for
+from tap import Skip, ok, wait_for
 
 ORIGIN = program("ORIGIN", "tests/origin/origin")
 
@@ -53,11 +53,16 @@ def gen_sha256(size, seed, version=1):
 # ---- origins ---------------------------------------------------------------
 
 class Origin:
-    """Our scripted origin. tests/README.md has its language."""
+    """Our scripted origin. tests/README.md has its language. tls: (certificate,
+    key); what controls it goes in the clear all the same."""
 
-    def __init__(self, sandbox, script="", root=None, port=0):
+    def __init__(self, sandbox, script="", root=None, port=0, tls=None):
         self.sandbox = sandbox
+        self.tls = tls
         self._args = [ORIGIN, "--with-parent"]
+        if tls:
+            _need_tls(sandbox)
+            self._args += ["--tls", *tls]
         if root:
             self._args += ["--root", root]
         self.port = port
@@ -80,10 +85,11 @@ class Origin:
         self.process.stdout.close()
 
     def url(self, path="/"):
-        return f"http://127.0.0.1:{self.port}{path}"
+        where = "https://localhost" if self.tls else "http://127.0.0.1"
+        return f"{where}:{self.port}{path}"
 
     def control(self, what, body=None):
-        r = fetch(self.url("/-/" + what),
+        r = fetch(f"http://127.0.0.1:{self.port}/-/{what}",
                   "GET" if body is None else "POST", body=body)
         ok(r.status == 200, f"origin: {what}: {r.status} {r.body!r}")
         return r.body.decode()
@@ -114,6 +120,12 @@ class Origin:
         """Bytes of bodies so far. Of a request that was cut short, up to
         some 100 kB of these may never have arrived."""
         return self.stats(path)["sent"]
+
+
+def _need_tls(sandbox):
+    p = sandbox.run([ORIGIN, "--tls", "/", "/"])
+    if "built without TLS" in p.stderr:
+        raise Skip("the origin is built without TLS")
 
 
 def range_start(request):

@@ -283,8 +283,8 @@ class Sandbox:
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=timeout, **keys)
 
-    def origin(self, script="", root=None):
-        return Origin(self, script, root)
+    def origin(self, script="", root=None, tls=None):
+        return Origin(self, script, root, tls=tls)
 
     def nginx(self, root=None, extra="", cert=None, http2=False):
         return Nginx(self, root or self.folder("www"), extra, cert, http2)

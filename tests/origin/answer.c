@@ -575,6 +575,7 @@ bool answer(struct connection *c)
 	why = respond(&j);
 	content_close(&j.k);
 	record_end(j.record, why ? why : "ok");
+	c->cut = why != NULL;
 	origin_script_put(j.script);
 	return !why && !j.closing;
 }

@@ -40,8 +40,9 @@ static void json_header(FILE *out, const struct request *q, const char *key,
 }
 
 /* The members that are known when a request begins. */
-static char *describe(const struct request *q)
+static char *describe(const struct connection *c)
 {
+	const struct request *q = &c->q;
 	char *text = NULL;
 	size_t len, i;
 	FILE *out = open_memstream(&text, &len);
@@ -64,7 +65,7 @@ static char *describe(const struct request *q)
 		json_string(out, q->headers[i].value);
 		fputc(']', out);
 	}
-	fputc(']', out);
+	fprintf(out, "],\"tls\":%s", c->tls ? "true" : "false");
 	if (fclose(out)) {
 		free(text);
 		return NULL;
@@ -91,7 +92,7 @@ struct record *record_begin(const struct connection *c)
 
 	if (!r)
 		return NULL;
-	r->text = describe(&c->q);
+	r->text = describe(c);
 	r->target = strdup(c->q.target);
 	if (!r->text || !r->target) {
 		record_free(r);

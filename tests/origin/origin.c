@@ -70,14 +70,27 @@ void origin_script_put(struct script *s)
 		script_free(s);
 }
 
+ssize_t connection_receive(struct connection *c, void *buf, size_t len)
+{
+	ssize_t n;
+
+	if (c->tls)
+		return tls_receive(c, buf, len);
+	do
+		n = recv(c->fd, buf, len, 0);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
 bool connection_send(struct connection *c, const void *buf, size_t len)
 {
 	const char *p = buf;
 	ssize_t n;
 
 	while (len) {
-		n = send(c->fd, p, len, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
+		n = c->tls ? tls_send(c, p, len) :
+			     send(c->fd, p, len, MSG_NOSIGNAL);
+		if (n < 0 && !c->tls && errno == EINTR)
 			continue;
 		if (n < 0)
 			return false;
@@ -138,6 +151,7 @@ static void serve(struct connection *c)
 
 static void connection_free(struct connection *c)
 {
+	tls_end(c, !c->cut);
 	if (c->fd >= 0)
 		close(c->fd);
 	free(c->q.path);
@@ -151,7 +165,8 @@ static void *connection_main(void *arg)
 {
 	struct connection *c = arg;
 
-	serve(c);
+	if (tls_accept(c))
+		serve(c);
 	connection_free(c);
 	pthread_mutex_lock(&origin.lock);
 	origin.open--;
@@ -338,6 +353,7 @@ static const char usage[] =
 "usage: origin [options]\n"
 "  --port N         listen there; 0, the default: any. The port is printed\n"
 "  --address A      IPv4 address, default 127.0.0.1\n"
+"  --tls CERT KEY   files in PEM: TLS for who begins with a handshake\n"
 "  --root DIR       files to serve beside /gen/SIZE/SEED\n"
 "  --script FILE    rules (tests/README.md)\n"
 "  --with-parent    end when the parent process does\n"
@@ -351,11 +367,13 @@ int main(int argc, char **argv)
 		{ "address", required_argument, NULL, 'a' },
 		{ "root", required_argument, NULL, 'r' },
 		{ "script", required_argument, NULL, 's' },
+		{ "tls", required_argument, NULL, 't' },
 		{ "with-parent", no_argument, NULL, 'w' },
 		{ "gen", required_argument, NULL, 'g' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *address = "127.0.0.1", *script = NULL;
+	const char *cert = NULL, *key = NULL;
 	int ch, listener, port = 0;
 
 	while ((ch = getopt_long(argc, argv, "", options, NULL)) >= 0) {
@@ -367,6 +385,8 @@ int main(int argc, char **argv)
 			origin.root = optarg;
 		else if (ch == 's')
 			script = optarg;
+		else if (ch == 't')
+			cert = optarg;
 		else if (ch == 'w')
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 		else if (ch == 'g')
@@ -374,11 +394,13 @@ int main(int argc, char **argv)
 		else
 			return fputs(usage, stderr), 2;
 	}
+	if (cert)
+		key = argv[optind++];
 	if (optind != argc || port < 0 || port > 65535)
 		return fputs(usage, stderr), 2;
 	signal(SIGPIPE, SIG_IGN);
 	clock_gettime(CLOCK_MONOTONIC, &origin.start);
-	if (!load_script(script))
+	if (!load_script(script) || (cert && !tls_init(cert, key)))
 		return 1;
 	listener = listen_on(address, (unsigned)port);
 	if (listener < 0)

@@ -13,6 +13,7 @@
  *                                            -> content.c  which bytes
  *                                            -> answer.c   what goes out
  *                                            -> control.c  /-/ and the log
+ *   and below all of them tls.c, for those who want it.
  *
  * To grow: a new fault is a field of struct rule, a line in script.c's table
  * and its place in answer.c.
@@ -27,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 #include <time.h>
 
 #define NEVER UINT64_MAX
@@ -130,6 +132,8 @@ const char *request_header(const struct request *q, const char *name);
 
 struct connection {
 	int fd;
+	void *tls;		/* a session, or NULL */
+	bool cut;		/* ended by a fault: without a close_notify */
 	uint64_t number;	/* of the connection, from 1 */
 	uint64_t requests;	/* so far */
 	bool local;		/* the peer is on loopback */
@@ -204,9 +208,21 @@ int64_t now_ns(void);
  * given, the count has moved on (then true). until may be INT64_MAX. */
 bool connection_wait(struct connection *c, int64_t until,
 		     const uint64_t *release);
+/* Some bytes; 0 at the end of the stream, negative on an error. */
+ssize_t connection_receive(struct connection *c, void *buf, size_t len);
 /* All of it. False when the peer is gone. */
 bool connection_send(struct connection *c, const void *buf, size_t len);
 uint64_t release_count(void);
+
+/* Files in PEM. False, and said why, when they are no good. */
+bool tls_init(const char *cert, const char *key);
+/* The handshake, if the peer begins one. False: no use to go on. */
+bool tls_accept(struct connection *c);
+/* On a connection with c->tls, as recv and send. */
+ssize_t tls_receive(struct connection *c, void *buf, size_t len);
+ssize_t tls_send(struct connection *c, const void *buf, size_t len);
+/* notify: say that this is the end, ahead of the FIN. */
+void tls_end(struct connection *c, bool notify);
 
 /* Answer c->q. True: the connection can go on. */
 bool answer(struct connection *c);

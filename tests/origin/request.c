@@ -7,11 +7,9 @@
 #define _GNU_SOURCE 1
 #endif
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "origin.h"
 
@@ -28,11 +26,9 @@ const char *request_header(const struct request *q, const char *name)
 /* More bytes behind c->in. False at the end of the stream or on an error. */
 static bool fill(struct connection *c)
 {
-	ssize_t n;
+	ssize_t n = connection_receive(c, c->in + c->in_len,
+				       HEAD_MAX - c->in_len);
 
-	do
-		n = recv(c->fd, c->in + c->in_len, HEAD_MAX - c->in_len, 0);
-	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return false;
 	c->in_len += (size_t)n;
