@@ -333,6 +333,7 @@ static int run(struct program *p)
 	stop_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);	/* threads inherit it */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a limit of file sizes is an EFBIG */
 	log_to_terminal(p);
 	raise_limits();
 	r = chdir("/") < 0 ? say("/: %s", strerror(errno)) : 0;

@@ -3,12 +3,14 @@
  * a file of 16 bytes that holds a struct shim, and write to it.
  *
  * The wall clock alone is moved: the monotonic clock never jumps. The disk
- * fails for descriptors of files below $SPOOL_SHIM_DIR, with EIO. */
+ * fails for descriptors of what is at or below $SPOOL_SHIM_DIR, with `error`,
+ * EIO when that is 0. */
 #include "config.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,11 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FAIL_WRITE = 1, FAIL_READ = 2, FAIL_SYNC = 4, FAIL_NAME = 8 };
+enum { FAIL_WRITE = 1, FAIL_READ = 2, FAIL_SYNC = 4, FAIL_NAME = 8,
+       FAIL_MAKE = 16, FAIL_REMOVE = 32 };
 
 struct shim {
 	int64_t clock_s;	/* added to the wall clock */
 	uint32_t fail;		/* FAIL_… */
+	int32_t error;
 };
 
 static const volatile struct shim *shim;
@@ -59,7 +63,7 @@ static bool fails(int fd, uint32_t how)
 	path[n] = '\0';
 	if (strncmp(path, folder, strlen(folder)) != 0)
 		return false;
-	errno = EIO;
+	errno = shim->error ? shim->error : EIO;
 	return true;
 }
 
@@ -153,4 +157,40 @@ int renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
 	REAL(renameat);
 	return fails(to_dir, FAIL_NAME) ? -1 : real(from_dir, from, to_dir, to);
+}
+
+int ftruncate(int fd, off_t size)
+{
+	REAL(ftruncate);
+	return fails(fd, FAIL_WRITE) ? -1 : real(fd, size);
+}
+
+int openat(int dir, const char *path, int flags, ...)
+{
+	REAL(openat);
+	mode_t mode = 0;
+	va_list args;
+
+	if (flags & (O_CREAT | O_TMPFILE)) {
+		va_start(args, flags);
+		mode = va_arg(args, mode_t);
+		va_end(args);
+	}
+	/* O_TMPFILE has O_DIRECTORY's bit in it. */
+	if ((flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE) &&
+	    fails(dir, FAIL_MAKE))
+		return -1;
+	return real(dir, path, flags, mode);
+}
+
+int mkdirat(int dir, const char *path, mode_t mode)
+{
+	REAL(mkdirat);
+	return fails(dir, FAIL_MAKE) ? -1 : real(dir, path, mode);
+}
+
+int unlinkat(int dir, const char *path, int flags)
+{
+	REAL(unlinkat);
+	return fails(dir, FAIL_REMOVE) ? -1 : real(dir, path, flags);
 }

@@ -38,6 +38,21 @@ def full(s):
 
 
 @case
+def read_only(s):
+    "a cache folder that can't be written to at the start: refused, and why"
+    disk = small_disk(s, 8)
+    d = s.spoolfs(cache=disk + "/cache")
+    d.unmount()
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    for folder in ("cache", "none"):
+        p = s.refused("-f", "-o", f"cache_dir={disk}/{folder},"
+                      "http=127.0.0.1:0", s.folder("m"))
+        ok("Read-only file system" in p.stderr, p.stderr)
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    d.restart()
+
+
+@case
 def removed(s):
     "the cache folder is removed under us"
     o = s.origin()

@@ -207,6 +207,24 @@ def memory_group(s, limit):
 
 
 @case
+def file_size(s):
+    "a limit of file sizes: what is behind it fails with EFBIG, all else is right"
+    o = s.origin()
+    d = s.spoolfs(options={"fill": "none"})
+    big = o.url(f"/gen/{SIZE}/1.mp4")
+    old = prlimit(d, resource.RLIMIT_FSIZE, 1 << 20)
+    equal(pread(d.path(big), 1000, 100000), gen(SIZE, 1, 1, 100000, 1000),
+          "before it")
+    fails_with(errno.EFBIG, "behind it", pread, d.path(big), 1000, 4 << 20)
+    equal(fetch(d.url(big), headers={"Range": "bytes=5000000-5000999"}).status,
+          502, "behind it, HTTP")
+    both_work(o, d, 50)
+    prlimit(d, resource.RLIMIT_FSIZE, old)
+    wait_for(lambda: not right_or(["EFBIG"], "all", gen(SIZE, 1), read,
+                                  d.path(big)), "all to be read again")
+
+
+@case
 def small_machine(s):
     "48 MiB for all, disk cache included: a film of 300 MB reads right"
     limit = 48 << 20
@@ -255,7 +273,7 @@ def held(s):
 
 class Shim:
     """The machine as tests/shim.c shows it to one daemon."""
-    WRITE, READ, SYNC, NAME = 1, 2, 4, 8
+    WRITE, READ, SYNC, NAME, MAKE, REMOVE = 1, 2, 4, 8, 16, 32
 
     def __init__(self, s, folder=""):
         if not os.path.exists(SHIM):
@@ -280,7 +298,8 @@ class Shim:
     def clock(self, seconds):
         self.map[0:8] = struct.pack("=q", seconds)
 
-    def fail(self, how):
+    def fail(self, how, error=0):
+        self.map[8:16] = struct.pack("=Ii", 0, error)
         self.map[8:12] = struct.pack("=I", how)
 
 
@@ -479,6 +498,57 @@ def disk_errors(s):
     for n in range(1, seed + 1):
         equal(sha256(d.path(o.url(f"/gen/{BIT}/{n}.mp4"))),
               gen_sha256(BIT, n), f"file {n} after a restart")
+
+
+def refuses(s, shim, o, d, how, error, seed):
+    """What is not there yet, what is begun and what is there are read while
+    the disk takes nothing. Returns what became of it: comparable."""
+    begun, new, web = (o.url(f"/gen/{4 * BIT}/{seed + n}.mp4")
+                       for n in range(3))
+    wants = [gen(4 * BIT, seed + n) for n in range(3)]
+    d.log_at = len(d.log())
+    with open(d.path(begun), "rb", buffering=0) as f:
+        equal(os.pread(f.fileno(), 1000, 0), wants[0][:1000], "begun before")
+        shim.fail(how, error)
+        equal(read_exactly(f.fileno(), 4 * BIT, 0), wants[0], "begun")
+    equal(read(d.path(new)), wants[1], "new, mount")
+    equal(fetch(d.url(web)).body, wants[2], "new, HTTP")
+    kept = [bool(d.data(url)) and not d.data(url).endswith(".part")
+            for url in (begun, new, web)]
+    unlinked = "no" if how & Shim.REMOVE else "yes"
+    try:
+        os.unlink(d.path(o.url("/warm.mp4")))
+    except OSError as e:
+        unlinked = errno.errorcode[e.errno]
+    shim.fail(0)
+    for n, url in enumerate((begun, new, web)):
+        equal(sha256(d.path(url)), gen_sha256(4 * BIT, seed + n), "afterwards")
+    return kept, unlinked
+
+
+@case
+def disk_refuses(s):
+    "no space, no quota, read-only, too large: right bytes, and all alike"
+    cache = s.folder("cache")
+    shim = Shim(s, cache)
+    o = s.origin(f"/warm.mp4 gen={BIT}/99\n")
+    d = shim.daemon(s, cache=cache, options={"fill": "none"})
+    full = Shim.WRITE | Shim.NAME | Shim.MAKE
+    outcomes = {}
+    for n, (error, how) in enumerate((
+            (errno.ENOSPC, full), (errno.EDQUOT, full), (errno.EFBIG, full),
+            (errno.EROFS, full | Shim.REMOVE))):
+        equal(read(d.path(o.url("/warm.mp4"))), gen(BIT, 99), "warm")
+        name = errno.errorcode[error]
+        outcomes[name] = refuses(s, shim, o, d, how, error, 10 * n)
+        note(f"{name}: {outcomes[name]}")
+    equal(outcomes["EDQUOT"], outcomes["ENOSPC"], "EDQUOT is as ENOSPC")
+    equal(d.unmount(), 0, "exit status")
+    d.restart()
+    for n in range(4):
+        for seed in range(10 * n, 10 * n + 3):
+            equal(sha256(d.path(o.url(f"/gen/{4 * BIT}/{seed}.mp4"))),
+                  gen_sha256(4 * BIT, seed), f"file {seed} after a restart")
 
 
 main()

@@ -1,6 +1,7 @@
 """HTTP clients that are slow, rude or many: nobody else is hurt, nothing is
 kept for them, and who is only slow gets every byte."""
 import resource
+import struct
 
 from spool import *
 
@@ -147,6 +148,31 @@ def half_close(s):
     equal(c.file.read(), gen(SIZE, 1), "warm")
     c.close()
     served(o, d, 2)
+    calm(d)
+
+
+@case
+def leave(s):
+    "clients that leave before the answer's headers, or in it: let go at once"
+    o, d = start(s, "/mute.mp4 stall=before\n"
+                 f"/stuck.mp4 gen={8 << 20}/1 wall={1 << 20}\n",
+                 read_timeout=100, stall_timeout=100)
+    served(o, d, 1)
+    before = d.fds()
+    for path, ask in (("/mute.mp4", {}), ("/stuck.mp4", {}),
+                      ("/stuck.mp4", {"Range": "bytes=3000000-"}),
+                      ("/stuck.mp4", {"Range": "bytes=5000000-5000999"})):
+        for how in ("close", "reset"):
+            clients = [Raw(d.http).get("/" + name_of(o.url(path)), **ask)
+                       for _ in range(20)]
+            wait_for(lambda: o.stats(path)["active"], "the origin to be asked")
+            for c in clients:
+                if how == "reset":
+                    c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                        struct.pack("ii", 1, 0))
+                c.close()
+            wait_for(lambda: d.fds() <= before + 8, f"{path}, {how}: "
+                     "descriptors to be given back", 10 * SLACK)
     calm(d)
 
 
