@@ -59,6 +59,7 @@ struct conf {
 	unsigned connect_timeout, stall_timeout, read_timeout;	/* seconds */
 	unsigned max_connections;	/* to one host */
 	enum plan_fill fill;
+	bool passthrough;
 	enum log_level log_level;
 	struct conf_origin *origins;
 	size_t n_origins;
@@ -97,7 +98,7 @@ enum conf_type {
 	CONF_CACHE_DIR,		/* a path; its default depends on the user */
 	CONF_LISTEN,		/* ADDRESS:PORT or "off" */
 	CONF_NUMBER,		/* min to max */
-	CONF_FILL, CONF_LEVEL,	/* one of a few words */
+	CONF_FILL, CONF_AUTO, CONF_LEVEL,	/* one of a few words */
 	CONF_HEADER, CONF_HEADER_FILE,	/* repeatable: more headers */
 	CONF_TEXT,
 	CONF_PROXY,

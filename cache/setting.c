@@ -185,6 +185,16 @@ static int set_fill(enum plan_fill *field, const char *text, char **reason)
 			      "not one of playing, all, none");
 }
 
+static int set_auto(bool *field, const char *text, char **reason)
+{
+	bool is_auto = strcmp(text, "auto") == 0;
+
+	if (!is_auto && strcmp(text, "no"))
+		return setting_refuse(reason, -EINVAL, "not one of auto, no");
+	*field = is_auto;
+	return 0;
+}
+
 static int set_level(enum log_level *field, const char *text, char **reason)
 {
 	static const char *const words[] = {
@@ -442,6 +452,8 @@ int setting_assign(const struct conf_key *key, void *base, const char *text,
 		return set_number(field, text, key, reason);
 	case CONF_FILL:
 		return set_fill(field, text, reason);
+	case CONF_AUTO:
+		return set_auto(field, text, reason);
 	case CONF_LEVEL:
 		return set_level(field, text, reason);
 	case CONF_HEADER:

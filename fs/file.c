@@ -302,10 +302,52 @@ static struct cache_file *take_landed(struct mount *m, uint64_t generation)
 	return file;
 }
 
+/* The data of a complete file, if the kernel may read it: it would not notice
+ * that somebody has changed its length. */
+static int whole_data(struct cache_file *file, uint64_t size)
+{
+	struct stat st;
+	int fd;
+
+	if (cache_read_fd(file, &fd, 1, 0, 1) < 0 || fd < 0 ||
+	    fstat(fd, &st) < 0 || (uint64_t)st.st_size != size)
+		return -1;
+	return fd;
+}
+
+/* How the file is read, by its state; see mount.h. Returns the backing file, or
+ * 0. */
+static int32_t choose_mode(struct park *p, struct handle *h,
+			   const struct tree_facts *facts)
+{
+	int32_t backing;
+
+	/* Who wants no cache in between would have to align reads of a backing
+	 * file, and not every file system of a cache has such reads. */
+	p->open.direct_io = !facts->complete || p->open.flags & O_DIRECT;
+	if (p->open.direct_io)
+		return 0;
+	h->whole = true;
+	backing = passthrough_open(&p->mount->passthrough, p->node,
+				   whole_data(h->file, facts->size));
+	p->open.keep_cache = !backing;
+	return backing;
+}
+
+static void close_handle(struct mount *m, struct tree_node *node,
+			 struct handle *h)
+{
+	if (h->whole)
+		passthrough_close(&m->passthrough, node);
+	tree_closed(m->tree, node);
+	handle_put(m, h);
+}
+
 static int answer_open(struct park *p)
 {
 	struct tree_facts facts = { 0 };
 	struct handle *h;
+	int32_t backing;
 	int r = learn_facts(p, &facts);
 
 	if (r == -ESTALE && facts.generation) {
@@ -318,15 +360,12 @@ static int answer_open(struct park *p)
 	if (!h)
 		return -ENOMEM;
 	p->file = NULL;
+	backing = choose_mode(p, h, &facts);
 	tree_opened(p->mount->tree, p->node);
 	p->open.fh = (uintptr_t)h;
-	p->open.keep_cache = facts.complete;	/* passthrough goes here */
-	p->open.direct_io = !facts.complete;
 	/* When the opener has been interrupted there will be no RELEASE. */
-	if (fuse_reply_open(p->req, &p->open) < 0) {
-		tree_closed(p->mount->tree, p->node);
-		handle_put(p->mount, h);
-	}
+	if (passthrough_reply(p->req, &p->open, backing) < 0)
+		close_handle(p->mount, p->node, h);
 	return 0;
 }
 
@@ -351,8 +390,7 @@ void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
 
-	tree_closed(m->tree, node_of(m, ino));
-	handle_put(m, handle_of(fi));
+	close_handle(m, node_of(m, ino), handle_of(fi));
 	fuse_reply_err(req, 0);
 }
 

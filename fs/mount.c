@@ -26,7 +26,8 @@
 
 static void session_init(void *userdata, struct fuse_conn_info *conn)
 {
-	(void)userdata;
+	struct mount *m = userdata;
+
 	conn->max_background = MAX_BACKGROUND;
 	conn->congestion_threshold = MAX_BACKGROUND;
 	/* Never let the kernel drop pages on its own: a version is an inode. */
@@ -35,6 +36,7 @@ static void session_init(void *userdata, struct fuse_conn_info *conn)
 	/* Splicing costs more than it saves at our sizes. */
 	conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
 			FUSE_CAP_SPLICE_MOVE);
+	passthrough_negotiate(&m->passthrough, conn);
 	log_debug(LOG_FUSE, "protocol %u.%u, requests up to %u KiB",
 		  conn->proto_major, conn->proto_minor, conn->max_write >> 10);
 }
@@ -251,6 +253,7 @@ int mount_create(struct cache *cache, const struct conf *conf,
 	m->gid = getegid();
 	m->started = time(NULL);
 	pthread_mutex_init(&m->lock, NULL);
+	passthrough_init(&m->passthrough, conf->passthrough);
 	r = tree_create(base, conf->files, conf->n_files, &m->tree);
 	if (r == -EINVAL)	/* not repeated here: it may hold a password */
 		*error = strdup("the URL is not one of http or https that can "
@@ -326,6 +329,7 @@ int mount_attach(struct mount *m, const char *path, char **error)
 	if (r < 0)
 		return -EIO;
 	m->mount_id = top_mount(path);
+	passthrough_attach(&m->passthrough, m->session);
 	return 0;
 }
 
@@ -368,6 +372,7 @@ void mount_free(struct mount *m)
 		cache_close(m->landed[i].file);
 	handles_free(m);
 	tree_free(m->tree);
+	passthrough_fini(&m->passthrough);
 	pthread_mutex_destroy(&m->lock);
 	free(m->path);
 	free(m);

@@ -8,8 +8,9 @@
  * A file is opened by its state, and no two modes meet on one inode:
  *   incomplete   direct_io: readers can be interrupted, no page is ever locked
  *                waiting for the network
- *   complete     keep_cache: the kernel's pages are the file's for good, since
- *                an inode is one version of the remote file
+ *   complete     passthrough, where it can be had (passthrough.h);
+ *                else keep_cache: the kernel's pages are the file's for good,
+ *                since an inode is one version of the remote file
  * Pages are therefore never invalidated.
  */
 #ifndef SPOOL_FS_MOUNT_H

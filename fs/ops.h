@@ -8,6 +8,7 @@
 #include "fuse.h"
 #include "loop.h"
 #include "mount.h"
+#include "passthrough.h"
 #include "tree.h"
 
 /* How long the kernel may keep what we said, in seconds. A name that means a
@@ -21,6 +22,7 @@ struct listing;
 struct handle {
 	struct cache_file *file;	/* one of … */
 	struct listing *listing;	/* … both */
+	bool whole;		/* passthrough_close is due */
 	_Atomic int refs;	/* the kernel's, and one for each parked read */
 	struct handle *prev, *next;	/* mount->lock */
 };
@@ -43,6 +45,7 @@ struct mount {
 	struct tree *tree;
 	struct fuse_session *session;
 	struct loop loop;
+	struct passthrough passthrough;	/* with a lock of its own */
 	char *path;		/* once attached, and … */
 	uint64_t mount_id;	/* … which of the mounts there is ours */
 	uid_t uid;

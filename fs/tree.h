@@ -48,6 +48,11 @@ struct tree_node {
 				   file: url.key */
 	char *url;		/* file: url.sent */
 
+	/* passthrough.c's, its lock */
+	unsigned whole_opens;	/* of the complete file */
+	int32_t backing;	/* while there are any: what the kernel calls
+				   the backing file, or 0: keep_cache */
+
 	/* private, tree's lock */
 	struct tree_facts facts;
 	uint64_t lookups;	/* references the kernel has */

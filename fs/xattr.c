@@ -68,6 +68,22 @@ static char *pinned(const struct source *s)
 	return text(s->info.pinned ? "1" : "0");
 }
 
+static char *mode(const struct source *s)
+{
+	struct tree_facts facts;
+
+	switch (passthrough_mode(&s->mount->passthrough, s->node)) {
+	case PASSTHROUGH_BACKED:
+		return text("passthrough");
+	case PASSTHROUGH_CACHED:
+		return text("cached");
+	case PASSTHROUGH_NONE:
+		break;
+	}
+	return tree_facts(s->mount->tree, s->node, &facts) ? text("direct") :
+							     NULL;
+}
+
 /* value: malloc'd, NULL for none. */
 static const struct attribute {
 	const char *name;
@@ -80,6 +96,7 @@ static const struct attribute {
 	{ "user.spoolfs.ranges", ranges },
 	{ "user.spoolfs.etag", etag },
 	{ "user.spoolfs.pinned", pinned },
+	{ "user.spoolfs.mode", mode },
 };
 #define N_ATTRIBUTES (sizeof(attributes) / sizeof(attributes[0]))
 

@@ -80,6 +80,7 @@ static void put_settings(FILE *f, const struct conf *c)
 		c->connect_timeout, c->stall_timeout, c->read_timeout,
 		c->max_connections);
 	put_pair(f, "fill", fills[c->fill]);
+	put_pair(f, "passthrough", c->passthrough ? "auto" : "no");
 	put_pair(f, "log_level", levels[c->log_level]);
 }
 

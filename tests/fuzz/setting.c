@@ -59,6 +59,7 @@ static const char *text_of(const struct conf_key *k, const union any *base)
 	switch (k->type) {
 	case CONF_NUMBER:
 	case CONF_FILL:
+	case CONF_AUTO:
 	case CONF_LEVEL:
 		return NULL;
 	case CONF_HEADER:
@@ -86,6 +87,9 @@ static void check_value(const struct conf_key *k, const union any *base,
 	case CONF_FILL:
 		must(!strcmp(text, "playing") || !strcmp(text, "all") ||
 		     !strcmp(text, "none"));
+		break;
+	case CONF_AUTO:
+		must(!strcmp(text, "auto") || !strcmp(text, "no"));
 		break;
 	case CONF_CACHE_DIR:
 	case CONF_READABLE:

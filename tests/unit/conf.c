@@ -40,6 +40,7 @@ static void test_defaults(void)
 	is_uint(c.read_timeout, 30, "read_timeout");
 	is_uint(c.max_connections, 6, "max_connections");
 	is_int(c.fill, PLAN_FILL_PLAYING, "fill");
+	ok(c.passthrough, "passthrough");
 	is_int(c.log_level, LOG_LEVEL_INFO, "log_level");
 	ok(!c.n_origins && !c.n_files, "no sections");
 	conf_fini(&c);
@@ -121,6 +122,7 @@ static const char *const good[][2] = {
 	{ "connect_timeout", "1" }, { "read_timeout", "3600" },
 	{ "stall_timeout", "007" }, { "max_connections", "64" },
 	{ "fill", "playing" }, { "fill", "all" }, { "fill", "none" },
+	{ "passthrough", "auto" }, { "passthrough", "no" },
 	{ "log_level", "error" }, { "log_level", "warning" },
 	{ "log_level", "info" }, { "log_level", "debug" },
 	{ "cache_dir", "/a b" },
@@ -152,6 +154,7 @@ static const char *const bad[][3] = {
 	{ "http", "on", LISTEN }, { "http", "", "wants a value, ADDRESS:PORT" },
 	{ "fill", "some", "not one of playing, all, none" },
 	{ "fill", "ALL", "not one of playing, all, none" },
+	{ "passthrough", "yes", "not one of auto, no" },
 	{ "log_level", "loud", "not one of error, warning, info, debug" },
 	{ "cache_dir", "", "wants a value, PATH" },
 };
@@ -189,6 +192,7 @@ static void test_set(void)
 	is_uint(c.stall_timeout, 7, "stall_timeout");
 	is_uint(c.max_connections, 64, "max_connections");
 	is_int(c.fill, PLAN_FILL_NONE, "fill");
+	ok(!c.passthrough, "passthrough");
 	is_int(c.log_level, LOG_LEVEL_DEBUG, "log_level");
 	is_int(conf_set(&c, "allow_other", "", &error), -ENOENT,
 	       "an option of somebody else");

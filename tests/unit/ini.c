@@ -75,7 +75,8 @@ static bool same(const struct conf *a, const struct conf *b)
 	       a->stall_timeout == b->stall_timeout &&
 	       a->read_timeout == b->read_timeout &&
 	       a->max_connections == b->max_connections &&
-	       a->fill == b->fill && a->log_level == b->log_level &&
+	       a->fill == b->fill && a->passthrough == b->passthrough &&
+	       a->log_level == b->log_level &&
 	       a->n_origins == b->n_origins && a->n_files == b->n_files;
 }
 
@@ -241,6 +242,7 @@ static const char whole[] =
 	"read_timeout = 13\n"
 	"max_connections = 14\n"
 	"fill = all\n"
+	"passthrough = no\n"
 	"log_level = debug\n"
 	"\n"
 	"[origin \"HTTPS://Example.com\"]  ; everything there\n"
@@ -272,7 +274,7 @@ static void test_whole(void)
 	strcpy(text, whole);
 	ok(!conf_init(&c), "defaults");
 	error = read_text(&c, text, 0600);
-	is_str(error, ":20: " NOT_SECTION, "a heading with a gap");
+	is_str(error, ":21: " NOT_SECTION, "a heading with a gap");
 	free(error);
 	cut = strstr(text, "[ origin");
 	memmove(cut, strchr(cut, '\n') + 1, strlen(strchr(cut, '\n') + 1) + 1);
@@ -287,6 +289,7 @@ static void test_whole(void)
 	is_uint(c.read_timeout, 13, "read_timeout");
 	is_uint(c.max_connections, 14, "max_connections");
 	is_int(c.fill, PLAN_FILL_ALL, "fill");
+	ok(!c.passthrough, "passthrough");
 	is_int(c.log_level, LOG_LEVEL_DEBUG, "log_level");
 
 	ok(!conf_copy(&copy, &c), "copied");
