@@ -188,6 +188,21 @@ int cache_entry(struct cache *c, const char *text, struct entry **out)
 	return err ? err : entry_get(c, u, out);
 }
 
+int cache_entry_again(struct entry *e, struct entry **out)
+{
+	struct entry *current;
+
+	pthread_mutex_lock(&e->cache->lock);
+	current = e->in_table ? e : find_locked(e->cache, e->url->key);
+	if (current)
+		current->refs++;
+	pthread_mutex_unlock(&e->cache->lock);
+	if (!current)
+		return cache_entry(e->cache, e->url->sent, out);
+	*out = current;
+	return 0;
+}
+
 int cache_create_data(struct cache *c, struct entry *e, int *fd)
 {
 	bool detached;

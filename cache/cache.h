@@ -103,6 +103,9 @@ void cache_info_fini(struct cache_info *info);
  * time except with a waiter of this file published). */
 int cache_open(struct cache *c, const char *url, struct cache_file **out);
 void cache_close(struct cache_file *f);
+/* Another file of the resource of f, as cache_open of its URL would give it,
+ * but cheaper. If f is not bound it lets go of a generation that is over. */
+int cache_open_again(struct cache_file *f, struct cache_file **out);
 
 /* What the store or memory knows of a URL, stale or not; never starts
  * anything. 0; -ENOENT nothing known; -EINVAL …; -errno. */

@@ -22,6 +22,8 @@ struct cache {
 /* The current entry of a URL, made and loaded if need be, with a reference.
  * 0; -EINVAL, -ENAMETOOLONG, -ENOMEM. */
 int cache_entry(struct cache *c, const char *url, struct entry **out);
+/* The same for the URL of an entry, whatever has become of that one. */
+int cache_entry_again(struct entry *e, struct entry **out);
 
 /* Take e out of the table, and what it has in the store away. False: it is in
  * the table no more, and what the store has is another's. */

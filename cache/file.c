@@ -37,23 +37,42 @@ static void file_detach(struct cache_file *f)
 	entry_unref(e);
 }
 
-int cache_open(struct cache *c, const char *url, struct cache_file **out)
+/* A file of e, whose reference is the file's, also on failure. */
+static int file_new(struct entry *e, struct cache_file **out)
 {
 	struct cache_file *f = calloc(1, sizeof(*f));
-	struct entry *e;
-	int err;
 
-	if (!f)
+	if (!f) {
+		entry_unref(e);
 		return -ENOMEM;
-	err = cache_entry(c, url, &e);
-	if (err) {
-		free(f);
-		return err;
 	}
 	f->opened_ms = now_ms();
 	file_attach(f, e);
 	*out = f;
 	return 0;
+}
+
+int cache_open(struct cache *c, const char *url, struct cache_file **out)
+{
+	struct entry *e;
+	int err = cache_entry(c, url, &e);
+
+	return err ? err : file_new(e, out);
+}
+
+int cache_open_again(struct cache_file *f, struct cache_file **out)
+{
+	struct entry *e;
+	int err = cache_entry_again(f->entry, &e);
+
+	if (err)
+		return err;
+	if (e != f->entry && !f->bound) {
+		entry_ref(e);
+		file_detach(f);
+		file_attach(f, e);
+	}
+	return file_new(e, out);
 }
 
 void cache_close(struct cache_file *f)
@@ -74,7 +93,7 @@ static bool is_passed(const struct entry *e)
 static int file_follow(struct cache_file *f)
 {
 	struct entry *e;
-	int err = cache_entry(f->entry->cache, f->entry->url->sent, &e);
+	int err = cache_entry_again(f->entry, &e);
 
 	if (err)
 		return err;

@@ -16,9 +16,13 @@
 #include "range.h"
 #include "request.h"
 
-/* A missing range up to this size is waited for and sent with sendfile; a
- * larger one is streamed while it comes. */
+/* A missing range up to this size is waited for and sent at once; a larger one
+ * is streamed while it comes. */
 #define WHOLE_MAX ((uint64_t)64 << 10)
+
+/* A range up to this size is sent from a buffer of its own, with its header in
+ * one call; a larger one with sendfile. */
+#define SMALL_MAX ((uint64_t)32 << 10)
 
 /* Bytes taken from the cache at a time when streaming; each streamed answer
  * has a buffer of this size. */
@@ -218,6 +222,26 @@ static struct MHD_Response *from_file(struct request *r, int data)
 	return response;
 }
 
+/* All of a small body. 0; as cache_read; -ENOMEM. */
+static int copied(struct request *r, size_t len, struct MHD_Response **out)
+{
+	char *data = malloc(len);
+	ssize_t n = -ENOMEM;
+
+	if (data)
+		n = cache_read(r->file, data, len, r->start, len);
+	if (n < 0) {
+		free(data);
+		return (int)n;
+	}
+	*out = MHD_create_response_from_buffer(len, data,
+					       MHD_RESPMEM_MUST_FREE);
+	if (!*out)
+		free(data);
+	r->sent = len;
+	return 0;
+}
+
 /* What can be sent now: the response in *out, or -EAGAIN with the number of
  * bytes to wait for in *min; -errno. */
 static int make_body(struct request *r, size_t *min, struct MHD_Response **out)
@@ -233,6 +257,8 @@ static int make_body(struct request *r, size_t *min, struct MHD_Response **out)
 		return 0;
 	}
 	*min = len <= WHOLE_MAX ? (size_t)len : 1;
+	if (len <= SMALL_MAX)
+		return copied(r, len, out);
 	cache_expect(r->file, r->end < r->info.size ? r->end :
 						      CACHE_SIZE_UNKNOWN);
 	n = cache_read_fd(r->file, &fd, want, r->start, *min);
@@ -254,7 +280,7 @@ static const char *media_type(const struct request *r)
 
 	if (type && strcasecmp(type, "application/octet-stream") != 0)
 		return type;
-	guess = r->name ? url_media_type(r->name) : NULL;
+	guess = r->resource->name ? url_media_type(r->resource->name) : NULL;
 	return guess ? guess : "application/octet-stream";
 }
 

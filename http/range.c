@@ -232,7 +232,7 @@ static bool is_modified_since(const char *since, const char *last_modified,
 			      time_t now, bool *usable)
 {
 	time_t asked = parse_date(since, now);
-	time_t ours = parse_date(last_modified, now);
+	time_t ours = asked < 0 ? -1 : parse_date(last_modified, now);
 
 	*usable = asked >= 0 && ours >= 0;
 	return ours > asked;

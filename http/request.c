@@ -9,20 +9,21 @@
 
 #include "cache/conf.h"
 #include "cache/log.h"
-#include "cache/url.h"
 #include "request.h"
 #include "target.h"
 
 /* A file that changes under our eyes again and again is no file to serve. */
 #define REOPEN_MAX 3
 
-struct request *request_new(struct serve *s, const char *text)
+struct request *request_new(struct serve *s, struct resource *last,
+			    const char *text)
 {
 	struct request *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
 	r->serve = s;
+	r->last = last;
 	r->text = strdup(text);
 	if (!r->text) {
 		free(r);
@@ -41,8 +42,6 @@ void request_free(struct request *r)
 	cache_close(r->file);
 	if (r->known)
 		cache_info_fini(&r->info);
-	free(r->url);
-	free(r->name);
 	free(r->text);
 	free(r);
 }
@@ -174,62 +173,6 @@ static unsigned check_host(struct request *r, const struct target *target)
 
 /* ---- what is asked for ------------------------------------------------------- */
 
-static bool is_url_name(const char *name)
-{
-	size_t n = strncmp(name, "https", 5) == 0 ? 5 : 4;
-
-	return strncmp(name, "http", 4) == 0 &&
-	       (name[n] == '/' || (name[n] == ':' && name[n + 1] == '/'));
-}
-
-/* A name of the settings; without a match -ENOENT. */
-static int find_file(const struct conf *conf, const char *name, char **url)
-{
-	size_t len = strcspn(name, "?");
-
-	for (size_t i = 0; i < conf->n_files; i++) {
-		if (!target_is_name(name, len, conf->files[i].name))
-			continue;
-		*url = strdup(conf->files[i].url);
-		return *url ? 0 : -ENOMEM;
-	}
-	return -ENOENT;
-}
-
-static int url_of_name(struct request *r, const char *name, char **url)
-{
-	struct url *u;
-	int rc;
-
-	if (!is_url_name(name))
-		return find_file(r->serve->conf, name, url);
-	rc = url_from_name(name, &u);
-	if (rc == -ENOENT)
-		return cache_url_of_name(r->serve->cache, name, url);
-	if (rc < 0)
-		return rc;
-	*url = strdup(u->sent);
-	url_free(u);
-	return *url ? 0 : -ENOMEM;
-}
-
-/* The last component and its extension serve for the media type. */
-static int open_resource(struct request *r)
-{
-	struct url *u;
-	int rc;
-
-	rc = cache_open(r->serve->cache, r->url, &r->file);
-	if (rc < 0)
-		return rc;
-	rc = url_parse(r->url, &u);
-	if (rc < 0)
-		return rc;
-	rc = url_name(u, &r->name);
-	url_free(u);
-	return rc == -ENAMETOOLONG ? 0 : rc;
-}
-
 static enum MHD_Result front_page(struct request *r)
 {
 	const char *at = r->serve->address;
@@ -267,15 +210,15 @@ static enum MHD_Result step_new(struct request *r)
 				   "This request target names no path.\n");
 	if (target.name[0] == '\0')
 		return front_page(r);
-	rc = url_of_name(r, target.name, &r->url);
+	rc = resource_open(r->last, r->serve->cache, r->serve->conf, r->text,
+			   target.name, &r->file);
 	if (rc == -ENOENT)
 		return answer_text(r, MHD_HTTP_NOT_FOUND,
 				   "No such name. A URL is written %s"
 				   "https/HOST/PATH\n", r->serve->address);
-	if (rc == 0)
-		rc = open_resource(r);
 	if (rc < 0)
 		return answer_error(r, rc);
+	r->resource = r->last;
 	r->phase = REQUEST_FACTS;
 	return MHD_YES;
 }
@@ -305,7 +248,7 @@ int request_reopen(struct request *r)
 		cache_info_fini(&r->info);
 	r->known = false;
 	r->phase = REQUEST_FACTS;
-	return cache_open(r->serve->cache, r->url, &r->file);
+	return cache_open_again(r->resource->file, &r->file);
 }
 
 enum MHD_Result request_step(struct request *r)

@@ -1,7 +1,7 @@
 /* request: one HTTP request from its target to its last byte.
  *
  * serve.c owns the daemon and hands the events of libmicrohttpd in here;
- * request.c finds the resource and waits for what the cache does not know yet;
+ * request.c waits for what the cache does not know yet of the resource;
  * answer.c turns facts into a response and streams its body.
  *
  * Threads. A request belongs to the daemon's thread of its connection, which
@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "cache/cache.h"
+#include "resource.h"
 #include "watch.h"
 
 /* A keep-alive connection without a request ends after so many seconds; one
@@ -55,7 +56,8 @@ struct request {
 	bool head;
 	enum request_phase phase;
 
-	char *url, *name;	/* of the resource, or NULL */
+	struct resource *last;	/* the connection's */
+	struct resource *resource;	/* the same once it is this request's */
 	struct cache_file *file;
 	bool known;		/* info is filled in */
 	struct cache_info info;
@@ -80,7 +82,8 @@ struct request {
 
 /* request.c */
 
-struct request *request_new(struct serve *s, const char *text);
+struct request *request_new(struct serve *s, struct resource *last,
+			    const char *text);
 void request_free(struct request *r);
 
 /* Go on as far as possible: until a response is queued or the request parked.

@@ -53,10 +53,14 @@ static void on_log(void *cls, const char *fmt, va_list args)
 static void *on_target(void *cls, const char *text,
 		       struct MHD_Connection *connection)
 {
-	struct request *r = request_new(cls, text ? text : "");
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	char *query = text ? strchr(text, '?') : NULL;
+	struct request *r;
 
-	(void)connection;
+	if (!info || !info->socket_context)
+		return NULL;
+	r = request_new(cls, info->socket_context, text ? text : "");
 	if (query)
 		query[1] = '\0';
 	return r;
@@ -81,9 +85,13 @@ static void on_connection(void *cls, struct MHD_Connection *connection,
 	int on = 1;
 
 	(void)cls;
-	(void)context;
-	if (code != MHD_CONNECTION_NOTIFY_STARTED)
+	if (code != MHD_CONNECTION_NOTIFY_STARTED) {
+		if (*context)
+			resource_fini(*context);
+		free(*context);
 		return;
+	}
+	*context = calloc(1, sizeof(struct resource));
 	info = MHD_get_connection_info(connection,
 				       MHD_CONNECTION_INFO_CONNECTION_FD);
 	if (info)
@@ -136,7 +144,7 @@ static void log_request(const struct request *r,
 
 	if (!log_enabled(LOG_LEVEL_INFO))
 		return;
-	url_redact(r->url ? r->url : r->text, url, sizeof(url));
+	url_redact(r->resource ? r->resource->url : r->text, url, sizeof(url));
 	if (!r->begun) {
 		log_info(LOG_HTTP, "%s: malformed request", url);
 		return;

@@ -415,14 +415,31 @@ static void test_random_reads(void)
 	cache_close(f);
 }
 
+/* The generation a file opened by another one belongs to; 0: none. */
+static uint64_t generation_again(struct cache_file *f)
+{
+	struct cache_info info = { 0 };
+	struct cache_file *g;
+	uint64_t generation;
+
+	if (cache_open_again(f, &g))
+		return 0;
+	stat_wait(g, &info);
+	generation = info.generation;
+	cache_info_fini(&info);
+	cache_close(g);
+	return generation;
+}
+
 static void test_versions(void)
 {
 	static unsigned char buf[1000];
 	struct cache_info info, newer;
-	struct cache_file *f, *g;
+	struct cache_file *f, *g, *kept = open_path("/changes.bin");
 
 	if (!is_int(open_stat("/changes.bin", &f, &info), 0, "version 1"))
 		return;
+	ok(generation_again(kept) == info.generation, "opened again, too");
 	is_int(read_wait(f, buf, sizeof(buf), 0, sizeof(buf)), sizeof(buf),
 	       "its first bytes");
 	ok(is_content(buf, sizeof(buf), 0, 1, 1), "are version 1");
@@ -433,11 +450,19 @@ static void test_versions(void)
 	ok(is_content(buf, sizeof(buf), 0, 1, 1), "and is version 1");
 	if (is_int(open_stat("/changes.bin", &g, &newer), 0, "version 2")) {
 		ok(newer.generation != info.generation, "a new generation");
+		ok(generation_again(f) == newer.generation,
+		   "to whom opens the old one again");
+		ok(generation_again(kept) == newer.generation,
+		   "and one that is not bound");
+		cache_info_fini(&info);
+		is_int(cache_stat(kept, &info), 0, "which has moved to it");
+		ok(info.generation == newer.generation, "by itself");
 		is_int(read_all(g, 2), FILM_SIZE, "every byte is version 2");
 		cache_info_fini(&newer);
 		cache_close(g);
 	}
 	cache_info_fini(&info);
+	cache_close(kept);
 	cache_close(f);
 }
 

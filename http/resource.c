@@ -1,0 +1,105 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/conf.h"
+#include "cache/url.h"
+#include "resource.h"
+#include "target.h"
+
+static bool is_url_name(const char *name)
+{
+	size_t n = strncmp(name, "https", 5) == 0 ? 5 : 4;
+
+	return strncmp(name, "http", 4) == 0 &&
+	       (name[n] == '/' || (name[n] == ':' && name[n + 1] == '/'));
+}
+
+/* A name of the settings; without a match -ENOENT. */
+static int find_file(const struct conf *conf, const char *name, char **url)
+{
+	size_t len = strcspn(name, "?");
+
+	for (size_t i = 0; i < conf->n_files; i++) {
+		if (!target_is_name(name, len, conf->files[i].name))
+			continue;
+		*url = strdup(conf->files[i].url);
+		return *url ? 0 : -ENOMEM;
+	}
+	return -ENOENT;
+}
+
+static int url_of_name(struct cache *c, const struct conf *conf,
+		       const char *name, char **url)
+{
+	struct url *u;
+	int rc;
+
+	if (!is_url_name(name))
+		return find_file(conf, name, url);
+	rc = url_from_name(name, &u);
+	if (rc == -ENOENT)
+		return cache_url_of_name(c, name, url);
+	if (rc < 0)
+		return rc;
+	*url = strdup(u->sent);
+	url_free(u);
+	return *url ? 0 : -ENOMEM;
+}
+
+/* The last component and its extension serve for the media type. */
+static int name_of_url(const char *url, char **name)
+{
+	struct url *u;
+	int rc = url_parse(url, &u);
+
+	if (rc < 0)
+		return rc;
+	rc = url_name(u, name);
+	url_free(u);
+	return rc == -ENAMETOOLONG ? 0 : rc;
+}
+
+static int find(struct resource *r, struct cache *c, const struct conf *conf,
+		const char *text, const char *name)
+{
+	int rc = url_of_name(c, conf, name, &r->url);
+
+	if (rc == 0)
+		rc = cache_open(c, r->url, &r->file);
+	if (rc == 0)
+		rc = name_of_url(r->url, &r->name);
+	if (rc < 0)
+		return rc;
+	r->text = strdup(text);
+	return r->text ? 0 : -ENOMEM;
+}
+
+int resource_open(struct resource *r, struct cache *c, const struct conf *conf,
+		  const char *text, const char *name, struct cache_file **out)
+{
+	struct resource fresh = { 0 };
+	int rc;
+
+	if (r->text && strcmp(r->text, text) == 0)
+		return cache_open_again(r->file, out);
+	resource_fini(r);
+	rc = find(&fresh, c, conf, text, name);
+	if (rc == 0)
+		rc = cache_open_again(fresh.file, out);
+	if (rc < 0)
+		resource_fini(&fresh);
+	*r = fresh;
+	return rc;
+}
+
+void resource_fini(struct resource *r)
+{
+	cache_close(r->file);
+	free(r->text);
+	free(r->url);
+	free(r->name);
+	*r = (struct resource){ 0 };
+}
