@@ -257,10 +257,10 @@ static int make_body(struct request *r, size_t *min, struct MHD_Response **out)
 		return 0;
 	}
 	*min = len <= WHOLE_MAX ? (size_t)len : 1;
-	if (len <= SMALL_MAX)
-		return copied(r, len, out);
 	cache_expect(r->file, r->end < r->info.size ? r->end :
 						      CACHE_SIZE_UNKNOWN);
+	if (len <= SMALL_MAX)
+		return copied(r, len, out);
 	n = cache_read_fd(r->file, &fd, want, r->start, *min);
 	if (n < 0)
 		return (int)n;
