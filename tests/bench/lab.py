@@ -118,10 +118,10 @@ class Lab:
     def size(self, normal, quick):
         return quick if self.quick else normal
 
-    def run(self, table, ours, peers=(), limit=60):
+    def run(self, table, ours, peers=(), share=SHARE, limit=60):
         """Run (name, function) contenders, ours and the limits, and peers.
-        limit: seconds until the machine is cleared of one that hangs."""
-        line = [(*c, SHARE) for c in ours] + [(*c, PEER_SHARE) for c in peers]
+        share: seconds for each of ours; limit: seconds until the machine is cleared of one that hangs."""
+        line = [(*c, share) for c in ours] + [(*c, PEER_SHARE) for c in peers]
         names = [name for name, _, _ in line]
         spent = dict.fromkeys(names, 0)
         for number in range(self.rounds):

@@ -23,15 +23,21 @@ import spool
 from tap import Skip
 
 import cold
+import fair
+import play
 import readers
 import scattered
+import streams
 import warm
 
 BENCHES = {
     "cold": cold.bench,
     "warm": warm.bench,
     "random": scattered.bench,
+    "streams": streams.bench,
     "readers": readers.bench,
+    "fair": fair.bench,
+    "play": play.bench,
 }
 
 

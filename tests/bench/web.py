@@ -4,8 +4,19 @@ import subprocess
 
 from servers import ORIGIN
 
-# With and without the slash: httpdirfs asks for both.
-LISTING = '/d{} body="{}" header="Content-Type: text/html" ranges=off\n'
+
+def page(folder, links):
+    """Rules for a page with these links; with and without the slash, since
+    httpdirfs asks for both."""
+    return "".join(f'{folder}{slash} body="<html><body>{links}</body></html>"'
+                   ' header="Content-Type: text/html" ranges=off\n'
+                   for slash in ("/", ""))
+
+
+def listing(folder, count):
+    """The page that links 1.bin …"""
+    return page(folder, "".join(f"<a href='{n}.bin'>{n}.bin</a> "
+                                for n in range(1, count + 1)))
 
 
 def big_file(path, size):
@@ -30,12 +41,17 @@ def nginx(lab, sizes):
 def scripted(lab, sizes, conditions, rules=""):
     """The scripted origin with /d/1.bin … of these sizes under these
     conditions (the words of a rule), and a listing of them."""
-    links = "".join(f"<a href='{n}.bin'>{n}.bin</a> "
-                    for n in range(1, len(sizes) + 1))
-    page = f"<html><body>{links}</body></html>"
-    script = LISTING.format("/", page) + LISTING.format("", page) + rules
+    script = listing("/d", len(sizes)) + rules
     script += "".join(f"/d/{n}.bin gen={size}/{n} {conditions}\n"
                       for n, size in enumerate(sizes, 1))
     server = lab.sandbox.origin(script)
     server.base = server.url("/d/")
+    return server
+
+
+def crowd(lab, size, count, conditions):
+    """The scripted origin with 1.bin … of one size, all under one rule."""
+    server = lab.sandbox.origin(listing(f"/gen/{size}", count) +
+                                f"* {conditions}\n")
+    server.base = server.url(f"/gen/{size}/")
     return server
