@@ -283,8 +283,10 @@ static void start_planned(struct fetch *f, struct entry *e,
 			e->unmet = a->priority;
 		return;
 	}
-	if (!transfer_start(f, e, a->start, a->end, a->priority, conditional))
+	if (!transfer_start(f, e, a->start, a->end, a->priority, conditional)) {
 		e->retry_ms = now_ms() + TICK_MS;
+		e->last_error = -ENOMEM;
+	}
 }
 
 /* Two readers side by side: who wants more counts. */

@@ -337,6 +337,9 @@ static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
 	case CURLE_OPERATION_TIMEDOUT:
 		failed(t, -ETIMEDOUT, now);
 		break;
+	case CURLE_OUT_OF_MEMORY:
+		failed(t, -ENOMEM, now);
+		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
