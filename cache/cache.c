@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "core.h"
+#include "evictor.h"
 #include "cut.h"
 #include "fetch.h"
 #include "log.h"
@@ -83,8 +84,11 @@ void entry_unref(struct entry *e)
 		all_remove_locked(c, e);
 	}
 	pthread_mutex_unlock(&c->lock);
-	if (last)
-		entry_destroy(e);
+	if (!last)
+		return;
+	if (e->opened)
+		evictor_used(c->evictor, e->name);
+	entry_destroy(e);
 }
 
 /* What the store remembers of a new entry. */
@@ -131,6 +135,25 @@ static struct entry *find_locked(struct cache *c, const char *key)
 	return e;
 }
 
+/* Put a new entry into the table: NULL, or the one that is there, with a
+ * reference. Others find it at once: they wait for its lock, which the caller
+ * has. */
+static struct entry *claim(struct cache *c, struct entry *fresh)
+{
+	struct entry *e;
+
+	pthread_mutex_lock(&c->lock);
+	e = find_locked(c, fresh->url->key);
+	if (e) {
+		e->refs++;
+	} else {
+		table_insert_locked(c, fresh);
+		all_insert_locked(c, fresh);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
 /* The current entry of a URL, with a reference. Takes u. */
 static int entry_get(struct cache *c, struct url *u, struct entry **out)
 {
@@ -155,17 +178,8 @@ static int entry_get(struct cache *c, struct url *u, struct entry **out)
 	if (!fresh)
 		return -ENOMEM;
 	u = NULL;
-	/* Others find it at once and wait on its lock until it is loaded. */
 	pthread_mutex_lock(&fresh->lock);
-	pthread_mutex_lock(&c->lock);
-	e = find_locked(c, fresh->url->key);
-	if (e) {
-		e->refs++;
-	} else {
-		table_insert_locked(c, fresh);
-		all_insert_locked(c, fresh);
-	}
-	pthread_mutex_unlock(&c->lock);
+	e = claim(c, fresh);
 	if (e) {
 		pthread_mutex_unlock(&fresh->lock);
 		entry_destroy(fresh);
@@ -203,6 +217,54 @@ int cache_entry_again(struct entry *e, struct entry **out)
 	return 0;
 }
 
+int cache_evict(struct cache *c, const char *url, const char *name)
+{
+	struct entry *e, *other;
+	struct url *u;
+	char *own;
+	int err = url_parse(url, &u);
+
+	if (err)
+		return err;
+	err = url_name(u, &own);
+	if (err) {
+		url_free(u);
+		return err;
+	}
+	e = entry_new(c, u, own);
+	if (!e)
+		return -ENOMEM;
+	if (strcmp(e->name, name) != 0) {
+		entry_destroy(e);
+		return -EEXIST;
+	}
+	pthread_mutex_lock(&e->save_lock);
+	pthread_mutex_lock(&e->lock);
+	other = claim(c, e);
+	if (!other) {
+		err = store_drop(c->store, name);
+		/* What is left, for those who have come for it meanwhile. */
+		entry_load_locked(c, e);
+	}
+	pthread_mutex_unlock(&e->lock);
+	pthread_mutex_unlock(&e->save_lock);
+	if (!other) {
+		entry_unref(e);
+		return err;
+	}
+	entry_destroy(e);
+	entry_unref(other);
+	return -EBUSY;
+}
+
+void cache_stored(struct entry *e, int err)
+{
+	if (!err)
+		evictor_used(e->cache->evictor, e->name);
+	else if (err == -ENOSPC || err == -EDQUOT)
+		evictor_urge(e->cache->evictor);
+}
+
 int cache_create_data(struct cache *c, struct entry *e, int *fd)
 {
 	bool detached;
@@ -215,9 +277,11 @@ int cache_create_data(struct cache *c, struct entry *e, int *fd)
 	if (!detached)
 		new = store_create(c->store, e->name);
 	if (new < 0) {
-		if (!detached)
+		if (!detached) {
 			log_warn(LOG_STORE, "%s: not kept: %s", e->label,
 				 strerror(-new));
+			cache_stored(e, new);
+		}
 		new = store_scratch(c->store);
 		if (new < 0) {
 			new = memfd_create("spoolfs", MFD_CLOEXEC);
@@ -287,8 +351,11 @@ int cache_start(const struct conf *conf, struct cache **out)
 	if (!err)
 		err = saver_start(c->store, &c->saver);
 	if (!err)
+		err = evictor_start(c, &c->evictor);
+	if (!err)
 		err = fetch_start(conf, c->saver, &c->fetch);
 	if (err) {
+		evictor_free(c->evictor);
 		saver_stop(c->saver);
 		store_close(c->store);
 		pthread_mutex_destroy(&c->lock);
@@ -326,6 +393,7 @@ void cache_stop(struct cache *c)
 
 	if (atomic_exchange(&c->stopping, true))
 		return;
+	evictor_stop(c->evictor);
 	fetch_stop(c->fetch);
 	n = all_entries(c, &all);
 	for (i = 0; i < n; i++) {
@@ -348,6 +416,7 @@ void cache_free(struct cache *c)
 		return;
 	cache_stop(c);
 	fetch_free(c->fetch);
+	evictor_free(c->evictor);
 	store_close(c->store);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -437,6 +506,7 @@ bool cache_forget(struct cache *c, struct entry *e)
 			log_warn(LOG_STORE, "%s: not removed: %s", e->label,
 				 strerror(-err));
 		leave(c, e);
+		cache_stored(e, 0);
 	}
 	pthread_mutex_unlock(&e->save_lock);
 	return mine;
@@ -453,6 +523,7 @@ int cache_drop(struct cache *c, const char *url)
 	err = store_drop(c->store, e->name);
 	if (!err)
 		leave(c, e);
+	cache_stored(e, err);
 	pthread_mutex_unlock(&e->save_lock);
 	entry_unref(e);
 	return err;

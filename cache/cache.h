@@ -30,12 +30,15 @@
  *    it and settles waiters;
  *  - the saver thread makes data and records durable, so that a slow disk
  *    flush delays neither readers nor transfers;
+ *  - the evictor's thread keeps the cache within its limits and writes down
+ *    what was used when;
  *  - callers' threads: every function here returns without waiting for the
  *    network. They may touch the disk (pread, loading a record).
  *
  * LOCKS, in order: entry's save lock -> entry -> saver's queue, engine's inbox
  * -> cache (the table and the reference counts, a leaf). No lock is held across
- * a curl call, a callback or a wait; only the save lock across a disk flush.
+ * a curl call, a callback or a wait; only the save lock across a disk flush, and
+ * that of an entry that nobody has while it is loaded or evicted.
  * Data is written before it is published under the entry's lock, so a reader
  * that saw an extent may pread it without the lock.
  *

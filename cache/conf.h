@@ -36,6 +36,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "log.h"
@@ -53,8 +54,13 @@ struct conf_file {
 	char *name, *url;	/* one component; as given, valid */
 };
 
+#define CONF_SIZE_UNSET UINT64_MAX
+
 struct conf {
 	char *cache_dir;	/* absolute */
+	uint64_t cache_size;	/* bytes, or CONF_SIZE_UNSET: no limit */
+	uint64_t min_free;	/* bytes, or CONF_SIZE_UNSET: as the disk is */
+	unsigned max_age;	/* days; 0: no limit */
 	char *http;		/* "ADDRESS:PORT", or NULL for off */
 	unsigned connect_timeout, stall_timeout, read_timeout;	/* seconds */
 	unsigned max_connections;	/* to one host */
@@ -98,6 +104,7 @@ enum conf_type {
 	CONF_CACHE_DIR,		/* a path; its default depends on the user */
 	CONF_LISTEN,		/* ADDRESS:PORT or "off" */
 	CONF_NUMBER,		/* min to max */
+	CONF_SIZE,		/* bytes; its default is a word */
 	CONF_FILL, CONF_AUTO, CONF_LEVEL,	/* one of a few words */
 	CONF_HEADER, CONF_HEADER_FILE,	/* repeatable: more headers */
 	CONF_TEXT,

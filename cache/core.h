@@ -11,6 +11,7 @@ struct cache {
 	const struct conf *conf;
 	struct store *store;
 	struct saver *saver;
+	struct evictor *evictor;
 	struct fetch *fetch;
 	_Atomic bool stopping;
 
@@ -28,5 +29,11 @@ int cache_entry_again(struct entry *e, struct entry **out);
 /* Take e out of the table, and what it has in the store away. False: it is in
  * the table no more, and what the store has is another's. */
 bool cache_forget(struct cache *c, struct entry *e);
+
+/* Remove what the store has under a name, a file of this URL, if nobody has
+ * its entry. 0; -EBUSY: somebody has; -EEXIST: the name is another URL's; else
+ * as url_parse and store_drop. Waits for the disk; so does, meanwhile, who
+ * opens that URL. */
+int cache_evict(struct cache *c, const char *url, const char *name);
 
 #endif

@@ -71,6 +71,7 @@ struct entry {
 	struct cache_file *files;	/* L */
 	bool dirty;			/* L: differs from the stored record */
 	_Atomic bool young;		/* known, but not to the store yet */
+	_Atomic bool opened;		/* not only peeked at */
 
 	/* saver's queue, its lock */
 	struct entry *save_next;
@@ -186,5 +187,9 @@ int cache_create_data(struct cache *c, struct entry *e, int *fd);
  * caller's) that takes over the table and the store's name. Old is superseded.
  * NULL: no memory, nothing changed. */
 struct entry *cache_supersede(struct cache *c, struct entry *old);
+
+/* What came of an attempt to write under e's name: 0, or -errno. Any lock but
+ * the evictor's may be held. */
+void cache_stored(struct entry *e, int err);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "core.h"
 #include "cut.h"
+#include "evictor.h"
 #include "fetch.h"
 #include "io.h"
 
@@ -17,7 +18,9 @@ static void file_attach(struct cache_file *f, struct entry *e)
 	if (e->files)
 		e->files->prev = f;
 	e->files = f;
+	e->opened = true;
 	pthread_mutex_unlock(&e->lock);
+	evictor_used(e->cache->evictor, e->name);
 }
 
 static void file_detach(struct cache_file *f)

@@ -127,7 +127,7 @@ static bool is_folder_on_disk(int dir, const char *name)
 	       S_ISDIR(st.st_mode);
 }
 
-int folder_read_locked(DIR *d, char **out, size_t *len)
+int folder_read(DIR *d, char **out, size_t *len)
 {
 	char *buf = NULL;
 	size_t n = 0;

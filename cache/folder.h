@@ -30,9 +30,9 @@ void folder_prune_locked(int root, const char *name);
 int folder_flush(int dir);
 
 /* All entries of a folder, each as '/' for a folder or '.', its name and NUL:
- * *out is malloc'd, *len bytes. Under the lock nothing is renamed, so no entry
- * is missed or met twice. 0 or -errno. */
-int folder_read_locked(DIR *d, char **out, size_t *len);
+ * *out is malloc'd, *len bytes. 0 or -errno. An entry that is renamed meanwhile
+ * may be missed or met twice; under the lock none is. */
+int folder_read(DIR *d, char **out, size_t *len);
 
 /* What an entry stands for (*is_folder: a folder on disk). True: name is cut
  * to the component, *is_folder says of what; false: nothing. */

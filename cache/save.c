@@ -66,6 +66,7 @@ static void save(struct saver *s, struct entry *e)
 		err = store_save(s->store, e->name, &copy, fd);
 		if (!err)
 			e->young = false;
+		cache_stored(e, err);
 		store_record_fini(&copy);
 	}
 	pthread_mutex_unlock(&e->save_lock);

@@ -168,6 +168,27 @@ static int set_number(unsigned *field, const char *text,
 	return 0;
 }
 
+/* Bytes, or of 1024 each K, M, G, T. */
+static int set_size(uint64_t *field, const char *text,
+		    const struct conf_key *key, char **reason)
+{
+	static const char units[] = "KMGT";
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
+	unsigned shift = unit ? 10 * (unit - units + 1) : 0;
+	uint64_t n = strtoull(text, NULL, 10);
+
+	if (strcmp(text, key->fallback) == 0) {
+		*field = CONF_SIZE_UNSET;
+		return 0;
+	}
+	if (!digits || text[digits + !!unit] || n > (uint64_t)INT64_MAX >> shift)
+		return setting_refuse(reason, -EINVAL, "not a size, such as "
+				      "500M or 20G, nor %s", key->fallback);
+	*field = n << shift;
+	return 0;
+}
+
 static int set_fill(enum plan_fill *field, const char *text, char **reason)
 {
 	static const char *const words[] = {
@@ -450,6 +471,8 @@ int setting_assign(const struct conf_key *key, void *base, const char *text,
 		return set_listen(field, text, reason);
 	case CONF_NUMBER:
 		return set_number(field, text, key, reason);
+	case CONF_SIZE:
+		return set_size(field, text, key, reason);
 	case CONF_FILL:
 		return set_fill(field, text, reason);
 	case CONF_AUTO:

@@ -15,10 +15,12 @@
 #include "folder.h"
 #include "log.h"
 #include "parts.h"
+#include "scan.h"
 #include "url.h"
 
 struct store {
 	int dir, lock_fd;
+	struct timespec began;	/* by the clock of the file system */
 	/* Held while names change that other names depend on: folders made
 	 * and removed, data renamed. Never while something is flushed. */
 	pthread_mutex_t lock;
@@ -72,7 +74,8 @@ static int open_lock(int dir)
 
 int store_open(const char *dir, struct store **out)
 {
-	struct store *s = malloc(sizeof(*s));
+	struct store *s = calloc(1, sizeof(*s));
+	struct stat st;
 	int err;
 
 	if (!s)
@@ -89,6 +92,8 @@ int store_open(const char *dir, struct store **out)
 	/* A full disk is no reason not to start: the lock is what counts. */
 	if (dprintf(s->lock_fd, "pid=%ld\n", (long)getpid()) < 0)
 		log_warn(LOG_STORE, "%s/lock: %m", dir);
+	if (fstat(s->lock_fd, &st) == 0)
+		s->began = st.st_ctim;
 	pthread_mutex_init(&s->lock, NULL);
 	*out = s;
 	return 0;
@@ -176,12 +181,17 @@ static void prune(struct store *s, const char *name)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Remove all files of a name, durably, and the folders that this empties. */
+/* Remove all files of a name, durably, and the folders that this empties.
+ * Complete data gets the name of incomplete data first: when a crash comes in
+ * between, it is either whole or swept away, never a file of nobody. */
 static int forget(struct store *s, const char *name, int dir, const char *leaf)
 {
-	int removed, err = 0;
+	int place, removed, err = 0;
 
 	pthread_mutex_lock(&s->lock);
+	place = parts_find_any(dir, leaf, true);
+	if (place >= 0)
+		parts_place_locked(dir, leaf, place, false);
 	removed = parts_remove_locked(dir, leaf);
 	pthread_mutex_unlock(&s->lock);
 	if (removed > 0)
@@ -333,6 +343,75 @@ int store_drop(struct store *s, const char *name)
 	return err;
 }
 
+/* ---- what takes room ----------------------------------------------------- */
+
+int store_peek(struct store *s, const char *name, struct store_record *out)
+{
+	const char *leaf;
+	int dir, err = check_name(name);
+
+	if (err)
+		return err;
+	dir = open_parent(s, name, &leaf);
+	if (dir < 0)
+		return dir;
+	err = parts_read_record(dir, leaf, out);
+	close(dir);
+	return err;
+}
+
+/* Set the time of a record of ours. */
+static int touch(int dir, const char *leaf, time_t used)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+				     { .tv_sec = used } };
+	char head[STORE_KIND_BYTES];
+	enum store_kind kind;
+	int fd = part_open(dir, leaf, PART_META, O_RDONLY), err = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = pread(fd, head, sizeof(head), 0);
+	if (n < 0 || store_parse_kind(head, n, &kind) < 0)
+		err = n < 0 ? -errno : -EBADMSG;
+	else if (futimens(fd, times) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int store_use(struct store *s, const char *name, time_t now, uint64_t *bytes)
+{
+	const char *leaf;
+	time_t used;
+	int dir, err = check_name(name);
+
+	if (err)
+		return err;
+	dir = open_parent(s, name, &leaf);
+	if (dir < 0)
+		return dir;
+	err = scan_name(dir, leaf, bytes, &used);
+	/* A time that can't be set is no reason not to count. */
+	if (!err && used != now)
+		touch(dir, leaf, now);
+	close(dir);
+	return err;
+}
+
+int store_scan(struct store *s, int (*fn)(void *ctx, const char *name,
+					  uint64_t bytes, time_t used),
+	       void *ctx)
+{
+	struct scan scan = {
+		.root = s->dir, .lock = &s->lock, .began = s->began,
+		.fn = fn, .ctx = ctx,
+	};
+
+	return scan_all(&scan);
+}
+
 /* ---- saving ------------------------------------------------------------- */
 
 /* A record on its way to the disk. */
@@ -469,7 +548,7 @@ int store_list(struct store *s, const char *name,
 		return r;
 	}
 	pthread_mutex_lock(&s->lock);
-	r = folder_read_locked(d, &all, &len);
+	r = folder_read(d, &all, &len);
 	pthread_mutex_unlock(&s->lock);
 	if (r) {
 		closedir(d);

@@ -25,6 +25,9 @@
  *     error of the disk drops nothing.
  *   - Files are 0600, folders 0700. No symlink below DIR is followed.
  *
+ *   - What is removed is whole or gone after a crash; what it leaves otherwise
+ *     (data without a record) means nothing and is swept away by store_scan.
+ *
  * Refuses: to decide anything about freshness, eviction or versions.
  *
  * Threads: every function may be called from any thread; calls about one name
@@ -162,6 +165,26 @@ int store_save(struct store *s, const char *name, const struct store_record *r,
  * above go too. 0, nothing there is 0; -EEXIST: a record of an unknown format
  * version, left alone; -errno. */
 int store_drop(struct store *s, const char *name);
+
+/* The record of a name as it is, with nothing finished or dropped. As
+ * store_load, and -EBADMSG: damaged. */
+int store_peek(struct store *s, const char *name, struct store_record *out);
+
+/* A file was used at `now`: the time of its record says so (it says so too
+ * after each store_save; atime depends on mount options, and the data is an
+ * ordinary file with times of its own). *bytes: what its files take on the
+ * disk. 0; -ENOENT: no record, or one without data; -errno. */
+int store_use(struct store *s, const char *name, time_t now, uint64_t *bytes);
+
+/* All files that have a record, of whatever version, in no order, with what
+ * they take on the disk and when they were last used. Reads folders and
+ * inodes only; without the lock, so that what changes meanwhile may be missed
+ * or met twice. Sweeps away what a crash has left: data and temporary files
+ * of ours without a record, older than this store. Non-zero from fn stops and
+ * is returned. 0 or -ENOMEM; what can't be read is passed over. */
+int store_scan(struct store *s, int (*fn)(void *ctx, const char *name,
+					  uint64_t bytes, time_t used),
+	       void *ctx);
 
 /* What is below a folder name ("" is DIR): each component once, in no order.
  * A file is what has a record; a folder is a folder on disk or a directory

@@ -100,6 +100,7 @@ static int keep(struct transfer *t, const char *data, size_t len, uint64_t off)
 		return entry_publish(e, off, off + len);
 	log_error(LOG_STORE, "%s: %s: read on without keeping", e->label,
 		  strerror(-err));
+	cache_stored(e, err);
 	e->disk_retry_ms = now + DISK_RETRY_MS;
 	return entry_keep_in_memory(e, data, len, off);
 }

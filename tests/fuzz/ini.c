@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,6 +63,12 @@ static void put_pair(FILE *f, const char *key, const char *text)
 		fprintf(f, "%s = %s\n", key, text);
 }
 
+static void put_size(FILE *f, const char *key, uint64_t size)
+{
+	if (size != CONF_SIZE_UNSET)
+		fprintf(f, "%s = %" PRIu64 "\n", key, size);
+}
+
 static void put_settings(FILE *f, const struct conf *c)
 {
 	static const char *const fills[] = {
@@ -74,6 +81,9 @@ static void put_settings(FILE *f, const struct conf *c)
 	};
 
 	put_pair(f, "cache_dir", c->cache_dir);
+	put_size(f, "cache_size", c->cache_size);
+	put_size(f, "min_free", c->min_free);
+	fprintf(f, "max_age = %u\n", c->max_age);
 	put_pair(f, "http", c->http ? c->http : "off");
 	fprintf(f, "connect_timeout = %u\nstall_timeout = %u\n"
 		   "read_timeout = %u\nmax_connections = %u\n",
@@ -152,6 +162,9 @@ static void check_conf(const struct conf *c)
 	must(c->stall_timeout >= 1 && c->stall_timeout <= 3600);
 	must(c->read_timeout >= 1 && c->read_timeout <= 3600);
 	must(c->max_connections >= 1 && c->max_connections <= 64);
+	must(c->cache_size <= INT64_MAX || c->cache_size == CONF_SIZE_UNSET);
+	must(c->min_free <= INT64_MAX || c->min_free == CONF_SIZE_UNSET);
+	must(c->max_age <= 36500);
 	for (size_t i = 0; i < c->n_origins; i++)
 		check_origin(c, &c->origins[i]);
 	for (size_t i = 0; i < c->n_files; i++) {

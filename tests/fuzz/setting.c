@@ -58,6 +58,7 @@ static const char *text_of(const struct conf_key *k, const union any *base)
 {
 	switch (k->type) {
 	case CONF_NUMBER:
+	case CONF_SIZE:
 	case CONF_FILL:
 	case CONF_AUTO:
 	case CONF_LEVEL:
@@ -75,14 +76,20 @@ static const char *text_of(const struct conf_key *k, const union any *base)
 static void check_value(const struct conf_key *k, const union any *base,
 			const char *text)
 {
-	unsigned n;
+	uint64_t size;
 	struct url *u;
+	unsigned n;
 
 	switch (k->type) {
 	case CONF_NUMBER:
 		n = *(const unsigned *)((const char *)base + k->offset);
 		must(n >= k->min && n <= k->max);
 		must(n == strtoull(text, NULL, 10));
+		break;
+	case CONF_SIZE:
+		size = *(const uint64_t *)((const char *)base + k->offset);
+		must(size <= INT64_MAX ? size >= strtoull(text, NULL, 10) :
+		     !strcmp(text, k->fallback));
 		break;
 	case CONF_FILL:
 		must(!strcmp(text, "playing") || !strcmp(text, "all") ||

@@ -34,6 +34,8 @@ static void test_defaults(void)
 	unsetenv("XDG_CACHE_HOME");
 	ok(!conf_init(&c), "defaults");
 	is_str(c.cache_dir, in_folder(".cache/spoolfs"), "cache_dir");
+	ok(c.cache_size == CONF_SIZE_UNSET && c.min_free == CONF_SIZE_UNSET &&
+	   !c.max_age, "no limits but what suits the disk");
 	is_str(c.http, "127.0.0.1:4612", "http");
 	is_uint(c.connect_timeout, 10, "connect_timeout");
 	is_uint(c.stall_timeout, 10, "stall_timeout");
@@ -125,10 +127,14 @@ static const char *const good[][2] = {
 	{ "passthrough", "auto" }, { "passthrough", "no" },
 	{ "log_level", "error" }, { "log_level", "warning" },
 	{ "log_level", "info" }, { "log_level", "debug" },
-	{ "cache_dir", "/a b" },
+	{ "cache_dir", "/a b" }, { "max_age", "36500" }, { "max_age", "0" },
+	{ "cache_size", "unlimited" }, { "cache_size", "0" },
+	{ "cache_size", "9223372036854775807" }, { "cache_size", "8388607T" },
+	{ "cache_size", "500M" }, { "min_free", "auto" }, { "min_free", "0K" },
 };
 
 #define SECONDS "not a whole number from 1 to 3600"
+#define SIZE "not a size, such as 500M or 20G, nor unlimited"
 #define LISTEN "not ADDRESS:PORT, such as 127.0.0.1:4612 or [::1]:0, nor off"
 static const char *const bad[][3] = {
 	{ "read_timeout", "0", SECONDS }, { "read_timeout", "3601", SECONDS },
@@ -140,6 +146,17 @@ static const char *const bad[][3] = {
 	{ "read_timeout", "18446744073709551617", SECONDS },
 	{ "read_timeout", "99999999999999999999999999", SECONDS },
 	{ "read_timeout", "", "wants a value, SECONDS" },
+	{ "cache_size", "8388608T", SIZE }, { "cache_size", "1P", SIZE },
+	{ "cache_size", "9223372036854775808", SIZE },
+	{ "cache_size", "99999999999999999999", SIZE },
+	{ "cache_size", "99999999999999999999G", SIZE },
+	{ "cache_size", "-1", SIZE }, { "cache_size", "1m", SIZE },
+	{ "cache_size", "1MB", SIZE }, { "cache_size", "M", SIZE },
+	{ "cache_size", "1.5G", SIZE }, { "cache_size", "1 G", SIZE },
+	{ "cache_size", "auto", SIZE }, { "cache_size", "", "wants a value, SIZE" },
+	{ "min_free", "unlimited",
+	  "not a size, such as 500M or 20G, nor auto" },
+	{ "max_age", "1d", "not a whole number from 0 to 36500" },
 	{ "max_connections", "65", "not a whole number from 1 to 64" },
 	{ "http", "127.0.0.1", LISTEN }, { "http", ":4612", LISTEN },
 	{ "http", "4612", LISTEN }, { "http", "127.0.0.1:", LISTEN },
@@ -187,6 +204,8 @@ static void test_set(void)
 	}
 	is_str(c.http, NULL, "http is off");
 	is_str(c.cache_dir, "/a b", "cache_dir");
+	is_uint(c.cache_size, 500 << 20, "cache_size");
+	is_uint(c.min_free, 0, "min_free");
 	is_uint(c.connect_timeout, 1, "connect_timeout");
 	is_uint(c.read_timeout, 3600, "read_timeout");
 	is_uint(c.stall_timeout, 7, "stall_timeout");

@@ -70,6 +70,8 @@ static bool same_text(const char *a, const char *b)
 static bool same(const struct conf *a, const struct conf *b)
 {
 	return same_text(a->cache_dir, b->cache_dir) &&
+	       a->cache_size == b->cache_size &&
+	       a->min_free == b->min_free && a->max_age == b->max_age &&
 	       same_text(a->http, b->http) &&
 	       a->connect_timeout == b->connect_timeout &&
 	       a->stall_timeout == b->stall_timeout &&
@@ -236,6 +238,9 @@ static void test_wrong(void)
 static const char whole[] =
 	"\xef\xbb\xbf; the whole of it\r\n"
 	"cache_dir = sub/cache ; relative to this file\r\n"
+	"cache_size = 20G\n"
+	"min_free = 1G\n"
+	"max_age = 30\n"
 	"\thttp=[::1]:0\n"
 	"connect_timeout: 11\n"
 	"  stall_timeout = 12\n"
@@ -274,7 +279,7 @@ static void test_whole(void)
 	strcpy(text, whole);
 	ok(!conf_init(&c), "defaults");
 	error = read_text(&c, text, 0600);
-	is_str(error, ":21: " NOT_SECTION, "a heading with a gap");
+	is_str(error, ":24: " NOT_SECTION, "a heading with a gap");
 	free(error);
 	cut = strstr(text, "[ origin");
 	memmove(cut, strchr(cut, '\n') + 1, strlen(strchr(cut, '\n') + 1) + 1);
@@ -283,6 +288,9 @@ static void test_whole(void)
 	free(error);
 
 	is_str(c.cache_dir, in_folder("sub/cache"), "cache_dir");
+	is_uint(c.cache_size, UINT64_C(20) << 30, "cache_size");
+	is_uint(c.min_free, 1 << 30, "min_free");
+	is_uint(c.max_age, 30, "max_age");
 	is_str(c.http, "[::1]:0", "http");
 	is_uint(c.connect_timeout, 11, "connect_timeout");
 	is_uint(c.stall_timeout, 12, "stall_timeout");
