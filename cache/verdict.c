@@ -322,9 +322,11 @@ static void refused(struct transfer *t, int error, int64_t now)
 
 static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
 {
+	curl_off_t answered = 0;
 	long connects = 0;
 
 	curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
+	curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered);
 	/* What is no HTTP may be the rest of an earlier answer. */
 	if (result == CURLE_UNSUPPORTED_PROTOCOL && connects == 0)
 		result = CURLE_RECV_ERROR;
@@ -338,7 +340,8 @@ static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
 		failed(t, -ETIMEDOUT, now);
 		break;
 	case CURLE_OUT_OF_MEMORY:
-		failed(t, -ENOMEM, now);
+		/* curl says the same of a header that is too large for it. */
+		failed(t, answered ? -EIO : -ENOMEM, now);
 		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
