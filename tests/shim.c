@@ -1,10 +1,10 @@
-/* shim: a clock that jumps and a disk that fails, for one process, while it
- * runs. Preloaded by end-to-end tests (e2e/limits.py), which map $SPOOL_SHIM,
- * a file of 16 bytes that holds a struct shim, and write to it.
+/* shim: a clock that jumps, a disk and a kernel that fail, for one process,
+ * while it runs. Preloaded by end-to-end tests (e2e/shim.py), which map
+ * $SPOOL_SHIM, a file of 16 bytes that holds a struct shim, and write to it.
  *
  * The wall clock alone is moved: the monotonic clock never jumps. The disk
  * fails for descriptors of what is at or below $SPOOL_SHIM_DIR, with `error`,
- * EIO when that is 0. */
+ * EIO when that is 0. The kernel takes no backing file (FUSE passthrough). */
 #include "config.h"
 
 #include <dlfcn.h>
@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/time.h>
@@ -23,7 +24,7 @@
 #include <unistd.h>
 
 enum { FAIL_WRITE = 1, FAIL_READ = 2, FAIL_SYNC = 4, FAIL_NAME = 8,
-       FAIL_MAKE = 16, FAIL_REMOVE = 32 };
+       FAIL_MAKE = 16, FAIL_REMOVE = 32, FAIL_BACKING = 64 };
 
 struct shim {
 	int64_t clock_s;	/* added to the wall clock */
@@ -193,4 +194,21 @@ int unlinkat(int dir, const char *path, int flags)
 {
 	REAL(unlinkat);
 	return fails(dir, FAIL_REMOVE) ? -1 : real(dir, path, flags);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	REAL(ioctl);
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (shim && shim->fail & FAIL_BACKING &&
+	    request == _IOC(_IOC_WRITE, 229, 1, 16)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return real(fd, request, arg);
 }

@@ -3,17 +3,14 @@ that is held, a clock that jumps, a disk that fails, an end in the middle of
 everything. Readers see right bytes or an error; the daemon lives and is well
 again when the machine is."""
 import collections
-import mmap
 import random
 import resource
-import struct
 import threading
 
-from files import program
 from load import File, Load
+from shim import Shim
 from spool import *
 
-SHIM = program("SHIM", "tests/shim.so")
 SIZE = 8 << 20
 BIT = 300000
 HELD = int(os.environ.get("HELD_SECONDS", "5"))	# how long it is stopped
@@ -272,38 +269,6 @@ def held(s):
     finally:
         load.end()
     both_work(o, d, 100)
-
-
-class Shim:
-    """The machine as tests/shim.c shows it to one daemon."""
-    WRITE, READ, SYNC, NAME, MAKE, REMOVE = 1, 2, 4, 8, 16, 32
-
-    def __init__(self, s, folder=""):
-        if not os.path.exists(SHIM):
-            raise Skip(f"{SHIM} is not built")
-        path = s.write("shim", bytes(16))
-        with open(path, "r+b") as f:
-            self.map = mmap.mmap(f.fileno(), 16)
-        self.env = {"LD_PRELOAD": SHIM, "SPOOL_SHIM": path,
-                    "SPOOL_SHIM_DIR": folder,
-                    "ASAN_OPTIONS": s.env["ASAN_OPTIONS"] +
-                    ":verify_asan_link_order=0"}
-
-    def daemon(self, s, **keys):
-        old = dict(s.env)
-        s.env.update(self.env)
-        try:
-            return s.spoolfs(**keys)
-        finally:
-            s.env.clear()
-            s.env.update(old)
-
-    def clock(self, seconds):
-        self.map[0:8] = struct.pack("=q", seconds)
-
-    def fail(self, how, error=0):
-        self.map[8:16] = struct.pack("=Ii", 0, error)
-        self.map[8:12] = struct.pack("=I", how)
 
 
 @case
