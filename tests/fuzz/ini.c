@@ -38,6 +38,8 @@ static void prepare(void)
 	if (done)
 		return;
 	done = true;
+	/* header_file = 3 must not read from what we have inherited. */
+	close_range(STDERR_FILENO + 1, INI - 1, 0);
 	memory_file(INI);
 	memory_file(HEADERS);
 	/* header_file = 0 must not wait for somebody to type. */
