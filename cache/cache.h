@@ -159,6 +159,8 @@ struct cache_waiter {
 	size_t min;
 	int status;
 	struct cache_waiter *prev, *next;
+	uint64_t missing;
+	struct cache_waiter *left, *right;	/* by it */
 	void (*ready)(struct cache_waiter *w, int status);
 };
 

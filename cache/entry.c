@@ -78,6 +78,8 @@ static void waiter_unlink_locked(struct entry *e, struct cache_waiter *w)
 		w->next->prev = w->prev;
 	else
 		e->last_waiter = w->prev;
+	if (w->min)
+		wait_remove(&e->waits, w);
 	e->n_waiters--;
 }
 
@@ -119,16 +121,38 @@ static bool waiter_has_bytes_locked(const struct entry *e,
 	return extent_contains(&e->rec.present, w->off, end);
 }
 
-static void settle_satisfied_locked(struct entry *e, uint64_t start,
-				    uint64_t end, struct settled *out)
+/* The first byte that w waits for and that is not here. */
+static uint64_t waiter_missing_locked(const struct entry *e,
+				      const struct cache_waiter *w)
+{
+	return w->off + extent_run(&e->rec.present, w->off);
+}
+
+/* [start, end) has come: whom it was all for is settled, the others wait for
+ * their next byte. */
+static void settle_arrived_locked(struct entry *e, uint64_t start,
+				  uint64_t end, struct settled *out)
+{
+	struct cache_waiter *w;
+
+	while ((w = wait_first(&e->waits, start, end))) {
+		if (waiter_has_bytes_locked(e, w)) {
+			waiter_settle_locked(e, w, 0, out);
+			continue;
+		}
+		wait_remove(&e->waits, w);
+		wait_add(&e->waits, w, waiter_missing_locked(e, w));
+	}
+}
+
+/* Where the file ends has become known. */
+static void settle_past_end_locked(struct entry *e, struct settled *out)
 {
 	struct cache_waiter *w, *next;
 
 	for (w = e->waiters; w; w = next) {
 		next = w->next;
-		if (w->min == 0 || w->off >= end || w->off + w->min <= start)
-			continue;
-		if (waiter_has_bytes_locked(e, w))
+		if (w->min && waiter_has_bytes_locked(e, w))
 			waiter_settle_locked(e, w, 0, out);
 	}
 }
@@ -175,7 +199,7 @@ int entry_publish(struct entry *e, uint64_t start, uint64_t end)
 			e->length = end;
 		e->dirty = true;
 		complete_locked(e);
-		settle_satisfied_locked(e, start, end, &s);
+		settle_arrived_locked(e, start, end, &s);
 	}
 	pthread_mutex_unlock(&e->lock);
 	settled_run(&s);
@@ -199,7 +223,7 @@ int entry_keep_in_memory(struct entry *e, const void *data, size_t len,
 	if (!err)
 		err = extent_add(&e->rec.present, off, off + len);
 	if (!err)
-		settle_satisfied_locked(e, off, off + len, &s);
+		settle_arrived_locked(e, off, off + len, &s);
 	pthread_mutex_unlock(&e->lock);
 	settled_run(&s);
 	return err;
@@ -246,7 +270,7 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	e->dirty = true;
 	complete_locked(e);
 	settle_facts_locked(e, &s);
-	settle_satisfied_locked(e, 0, UINT64_MAX, &s);
+	settle_past_end_locked(e, &s);
 	pthread_mutex_unlock(&e->lock);
 	settled_run(&s);
 	return 0;
@@ -277,7 +301,7 @@ void entry_set_size(struct entry *e, uint64_t size)
 	e->rec.version.size = size;
 	e->dirty = true;
 	complete_locked(e);
-	settle_satisfied_locked(e, 0, UINT64_MAX, &s);
+	settle_past_end_locked(e, &s);
 	pthread_mutex_unlock(&e->lock);
 	settled_run(&s);
 }
@@ -472,6 +496,8 @@ bool entry_park_locked(struct entry *e, struct cache_waiter *w)
 		w->next->prev = w;
 	else
 		e->last_waiter = w;
+	if (w->min)
+		wait_add(&e->waits, w, waiter_missing_locked(e, w));
 	e->n_waiters++;
 	return true;
 }

@@ -19,6 +19,7 @@
 #include "plan.h"
 #include "store.h"
 #include "url.h"
+#include "wait.h"
 
 /* A reader's handle follows so many places at once (audio and video of one
  * film, its head and its index). */
@@ -67,6 +68,8 @@ struct entry {
 	struct memory *memory;		/* LE: bytes not on disk, or NULL */
 	_Atomic bool complete;		/* set once, after the last extent */
 	struct cache_waiter *waiters, *last_waiter;	/* L: by deadline */
+	struct wait_tree waits;		/* L: those for bytes, by the first that
+					   is missing */
 	_Atomic size_t n_waiters;	/* L; read without */
 	struct cache_file *files;	/* L */
 	bool dirty;			/* L: differs from the stored record */
