@@ -37,6 +37,18 @@ def processes(group):
     return found
 
 
+def cpu_ns(pid):
+    """Of all living threads."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+                total += int(f.read().split()[0])
+        except OSError:
+            pass
+    return total
+
+
 def peak_memory(pid):
     """Bytes of memory at most, so far."""
     with open(f"/proc/{pid}/status") as f:
@@ -201,9 +213,12 @@ class NginxSlice(Peer):
             f.write(self.conf_text.format(
                 dir=folder, cache=self.cache, port=self.port, workers=2,
                 user="user root;" if os.geteuid() == 0 else "",
-                host=self.base.split("/")[2]))
+                host=self.root()))
         return [which("nginx"), "-p", folder, "-c", conf,
                 "-e", os.path.join(folder, "error.log")]
+
+    def root(self):
+        return self.base.split("/")[2]
 
     def stands(self):
         try:

@@ -24,6 +24,8 @@ from tap import Skip
 
 import cold
 import fair
+import growth
+import hits
 import play
 import readers
 import scattered
@@ -38,6 +40,8 @@ BENCHES = {
     "readers": readers.bench,
     "fair": fair.bench,
     "play": play.bench,
+    "hits": hits.bench,
+    "growth": growth.bench,
 }
 
 
@@ -103,7 +107,7 @@ def main():
     if unknown:
         sys.exit(f"no bench {' '.join(unknown)}; there are: "
                  f"{' '.join(BENCHES)}")
-    for path in (spool.SPOOLFS, spool.ORIGIN):
+    for path in (spool.SPOOLFS, spool.ORIGIN, hits.LOAD):
         if not os.access(path, os.X_OK):
             sys.exit(f"{path} is not built")
     quick = os.environ.get("BENCH_QUICK", "") not in ("", "0", "no")
