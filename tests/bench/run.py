@@ -6,6 +6,7 @@ and beside the limit that the machine sets. tests/README.md has the benches.
     BENCH_ROUNDS=N       rounds, 5 unless set
     BENCH_QUICK=yes      smaller and one round: whether it works, not how fast
     BENCH_PEERS='rclone nginx'   these peers alone, of those on the PATH; none
+    BENCH_FILMS=N        films that are scanned, 50 unless set
     BENCH_DIR=DIR        where files and caches are; /dev/shm unless set
 """
 import os
@@ -28,6 +29,7 @@ import growth
 import hits
 import play
 import readers
+import scan
 import scattered
 import streams
 import warm
@@ -41,6 +43,7 @@ BENCHES = {
     "fair": fair.bench,
     "play": play.bench,
     "hits": hits.bench,
+    "scan": scan.bench,
     "growth": growth.bench,
 }
 
