@@ -1,5 +1,6 @@
 """A soak: mixed readers on an origin whose files change and whose faults
-change with them, while the daemon is stopped, terminated and killed.
+change with them, in a cache too small for them, while the daemon is stopped,
+terminated and killed.
 
     make soak				900 seconds
     SOAK_SECONDS=60 make soak
@@ -9,8 +10,9 @@ The first third restarts the daemon every few seconds; the rest is one life,
 whose memory, descriptors and threads are sampled and must be flat. What must
 hold all the time is in e2e/load.py: no wrong byte, no two versions in one
 open, no call past its deadline. Besides: the daemon dies only when killed and
-ends with 0 when terminated, and when the origin is well again every file can
-be read within a minute.
+ends with 0 when terminated, the cache takes no more than its limit and what is
+in use, and when the origin is well again every file can be read within a
+minute.
 """
 import os
 import random
@@ -26,7 +28,8 @@ from spool import *		# noqa: E402
 SECONDS = int(os.environ.get("SOAK_SECONDS", "900"))
 SEED = int(os.environ.get("SOAK_SEED", "0")) or random.randrange(1, 1 << 32)
 SIZE = 12 << 20
-FILES = [File(f"/gen/{SIZE}/{n}.mp4", SIZE, n) for n in range(1, 7)]
+FILES = [File(f"/gen/{SIZE}/{n}.mp4", SIZE, n) for n in range(1, 11)]
+CACHE_SIZE = 30 << 20	# a quarter of them
 DEADLINE = 6
 NO_CACHE = 'header="Cache-Control: no-cache"'
 
@@ -125,6 +128,60 @@ class Samples:
                 at_most(after, before + slack, f"growth of {name}")
 
 
+class Room:
+    """What the cache folder takes: the limit, and what the daemon has open. A
+    file may be a moment late to go: its close is seen a second later."""
+
+    def __init__(self, load):
+        self.load, self.since, self.most = load, None, 0
+        self.seen = set()
+
+    def take(self, d):
+        try:
+            over = self._taken(d) - CACHE_SIZE - self._open(d)
+        except OSError:			# it is being restarted
+            return
+        now = time.monotonic()
+        self.most = max(self.most, over)
+        if over <= 0:
+            self.since = None
+        self.since = self.since if over <= 0 or self.since else now
+        ok(not self.since or now - self.since < 10 * SLACK,
+           f"{over} bytes more than there should be, for 10 seconds")
+
+    def count(self, d):
+        """Of this life; once."""
+        if d.err not in self.seen:
+            self.seen.add(d.err)
+            self.load.counts["evicted"] += sum(
+                int(n) for n in re.findall(r"evicted (\d+) files", d.log()))
+        self.since = None
+
+    def _open(self, d):
+        found = {}
+        for fd in os.listdir(f"/proc/{d.pid}/fd"):
+            try:
+                path = os.readlink(f"/proc/{d.pid}/fd/{fd}")
+                if path.startswith(d.cache + "/http") and \
+                        not path.endswith(" (deleted)"):
+                    st = os.stat(f"/proc/{d.pid}/fd/{fd}")
+                    found[st.st_ino] = st.st_blocks * 512
+            except FileNotFoundError:
+                pass
+        return sum(found.values())
+
+    def _taken(self, d):
+        total = 0
+        for folder, _, names in os.walk(d.cache + "/http"):
+            for name in names:
+                try:
+                    st = os.lstat(os.path.join(folder, name))
+                    total += st.st_blocks * 512
+                except FileNotFoundError:
+                    pass
+        return total
+
+
 def rested(s, farm, d, load):
     """The origin is well: every file can be read, in its newest version if
     it says that it must be asked for."""
@@ -145,7 +202,7 @@ def rested(s, farm, d, load):
                  60 * SLACK)
 
 
-def restart(d, load, dice):
+def restart(d, load, dice, room):
     how = dice.choice(("SIGTERM", "kill -9", "kill -9, stale mount"))
     load.down()
     if how == "SIGTERM":
@@ -156,12 +213,13 @@ def restart(d, load, dice):
         d.killed = True
         if "stale" not in how:
             subprocess.run(["fusermount3", "-u", "-z", d.mnt], check=True)
+    room.count(d)
     d.restart()
     load.up()
     load.counts[how] += 1
 
 
-def live(farm, d, load, until, samples):
+def live(farm, d, load, until, room, samples):
     """Faults and versions change; the daemon lives on."""
     dice, pid = farm.dice, d.pid
     while time.monotonic() < until:
@@ -185,6 +243,7 @@ def live(farm, d, load, until, samples):
             time.sleep(1)	# the length of it is what is asked for
             ok(process_state(pid) not in ("", "Z"),
                f"the daemon lives: {d.log()[-2000:]}")
+            room.take(d)
             if samples:
                 samples.take(d)
         load.check()
@@ -201,31 +260,36 @@ def soak(s):
     farm = Farm(s, dice)
     farm.apply()
     d = s.spoolfs(options={"read_timeout": DEADLINE, "stall_timeout": 2,
-                           "connect_timeout": 2, "log_level": "info"})
+                           "connect_timeout": 2, "log_level": "info",
+                           "cache_size": CACHE_SIZE})
     # An open may look a name up and ask for facts: two deadlines.
     load = Load(s, d, FILES, limit=2 * DEADLINE + 8 + 2 * SLACK,
                 tolerated=TOLERATED)
     load.origin_url = farm.o.url("")
     begin = time.monotonic()
-    samples = Samples()
+    samples, room = Samples(), Room(load)
     try:
         load.start(SEED)
         while time.monotonic() < begin + SECONDS / 3:
-            live(farm, d, load, time.monotonic() + dice.uniform(1, 15), None)
-            restart(d, load, dice)
+            live(farm, d, load, time.monotonic() + dice.uniform(1, 15), room,
+                 None)
+            restart(d, load, dice, room)
         rested(s, farm, d, load)
         while time.monotonic() < begin + SECONDS:
             live(farm, d, load, min(begin + SECONDS,
-                                    time.monotonic() + 60), samples)
+                                    time.monotonic() + 60), room, samples)
             rested(s, farm, d, load)
         load.stop()
     finally:
         load.end()
+        room.count(d)
         note(f"{load.counts['bytes'] >> 20} MiB read and right; " +
              ", ".join(f"{n} {what}" for what, n in
                        sorted(load.counts.items()) if what != "bytes") +
              f"; the slowest call took {load.slowest:.1f} s; versions up to "
-             f"{load.versions}")
+             f"{load.versions}; at most {room.most >> 20} MiB too many for a "
+             "moment")
+    at_least(load.counts["evicted"], SECONDS // 20, "files evicted")
     samples.flat()
 
 
