@@ -328,7 +328,9 @@ static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
 	curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
 	curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered);
 	/* What is no HTTP may be the rest of an earlier answer. */
-	if (result == CURLE_UNSUPPORTED_PROTOCOL && connects == 0)
+	if ((result == CURLE_UNSUPPORTED_PROTOCOL && connects == 0) ||
+	    (result == CURLE_WEIRD_SERVER_REPLY &&
+	     (connects == 0 || t->phase != TRANSFER_HEADERS)))
 		result = CURLE_RECV_ERROR;
 	switch (result) {
 	case CURLE_COULDNT_RESOLVE_HOST:
@@ -350,6 +352,7 @@ static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
 	case CURLE_SSL_INVALIDCERTSTATUS:
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_URL_MALFORMAT:
 	case CURLE_LOGIN_DENIED:
 		log_warn(LOG_FETCH, "%s: %s", t->host->origin,
