@@ -35,7 +35,7 @@ static const struct conf_key table[] = {
 	{ CONF_GLOBAL, "read_timeout", "SECONDS", "30",
 	  "how long a read waits at most",
 	  CONF_NUMBER, offsetof(struct conf, read_timeout), 1, 3600 },
-	{ CONF_GLOBAL, "max_connections", "N", "6",
+	{ CONF_GLOBAL, "max_connections", "N", "16",
 	  "connections to one host at once",
 	  CONF_NUMBER, offsetof(struct conf, max_connections), 1, 64 },
 	{ CONF_GLOBAL, "fill", "WHICH", "playing",

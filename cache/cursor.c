@@ -116,6 +116,8 @@ size_t plan_read(struct plan_cursor *cur, size_t n, uint64_t off, uint64_t len,
 		*c = (struct plan_cursor){ .pos = off,
 					   .taste = expect(cur, n, now_ms) };
 	c->used_ms = now_ms;
+	if (missed)
+		c->missed_ms = now_ms;
 	if (end > c->pos || !same) {
 		c->run = plus(c->run, end - most(c->pos, off));
 		c->pos = end;

@@ -6,7 +6,8 @@
 #define ABORT_MIN ((uint64_t)1 << 20)
 /* A first read so near the end is after an index: take all of it. */
 #define TAIL ((uint64_t)512 << 10)
-/* Background fill holds back so long after a read at a new place. */
+/* Background fill holds back so long after a read at a new place, or one that
+ * had to wait. */
 #define SETTLE_MS 1000
 /* The least that is worth a timer. */
 #define LATE_MS 5
@@ -142,7 +143,7 @@ static bool scarce(const struct plan *p)
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->in->n_cursors; i++)
-		n += view_ahead(&p->in->cursors[i]) &&
+		n += view_ahead(p, &p->in->cursors[i]) &&
 		     !view_idle(p, &p->in->cursors[i]);
 	return n > p->in->max_flights;
 }
@@ -201,7 +202,7 @@ static uint64_t reach(const struct plan *p, const struct extent *want)
 		const struct plan_cursor *c = &p->in->cursors[i];
 		uint64_t back = least(c->run, PLAN_STEP_BACK);
 
-		if (view_ahead(c) && want->start < view_horizon(p, c) &&
+		if (view_ahead(p, c) && want->start < view_horizon(p, c) &&
 		    want->end >= minus(c->pos, back) && !view_idle(p, c))
 			end = most(end, view_horizon(p, c));
 		bounded |= c->end && want->start < c->end &&
@@ -260,41 +261,60 @@ static void serve_waits(struct plan *p)
 /* ---- read-ahead and fill --------------------------------------------------
  */
 
-/* Is gap, of which the window shows [start, end), worth a request yet? Half a
- * window, or the last there is of it. */
-static bool worth(const struct plan_cursor *c, const struct extent *gap,
-		  uint64_t end)
+/* How much of c's window is worth a request: half of it, or, with several
+ * connections, the share of one. */
+static uint64_t worth(const struct plan *p, const struct plan_cursor *c)
+{
+	uint64_t half = view_ahead(p, c) / 2;
+
+	return p->lanes > 1 ? least(half, p->piece) : half;
+}
+
+/* Is gap, of which the window shows [start, end), to be asked for yet? Or else
+ * if it is the last there is of it. */
+static bool is_due(const struct plan *p, const struct plan_cursor *c,
+		   const struct extent *gap, uint64_t end)
 {
 	return end == gap->end || end == c->end ||
-	       end - gap->start >= view_ahead(c) / 2;
+	       end - gap->start >= worth(p, c);
+}
+
+/* The next piece for the reader at c, if it is time. */
+static bool next_piece(struct plan *p, const struct plan_cursor *c,
+		       struct extent *piece)
+{
+	uint64_t end = view_horizon(p, c);
+	struct extent gap;
+
+	if (!view_gap(p, c->pos, end, &gap) ||
+	    view_busy(p, c->pos, end) >= p->lanes ||
+	    !view_gap(p, gap.start, p->limit, &gap) ||
+	    !is_due(p, c, &gap, least(end, gap.end)))
+		return false;
+	end = least(end, plus(gap.start, p->longest));
+	*piece = (struct extent){ gap.start, least(end, gap.end) };
+	return true;
 }
 
 static void read_ahead(struct plan *p)
 {
 	/* With the last free place a jump can be answered at once. */
 	unsigned spare = p->in->max_flights > 2;
+	struct extent piece;
 
 	for (size_t i = 0; i < p->in->n_cursors; i++) {
 		const struct plan_cursor *c = &p->in->cursors[i];
-		struct extent gap;
-		uint64_t end;
 
-		if (!view_ahead(c) || view_idle(p, c))
+		if (!view_ahead(p, c) || view_idle(p, c))
 			continue;
-		end = view_horizon(p, c);
-		if (!view_gap(p, c->pos, end, &gap) ||
-		    view_backlog(p, c->pos, end) > p->lead)
-			continue;
-		if (!view_gap(p, gap.start, p->limit, &gap) ||
-		    !worth(c, &gap, least(end, gap.end)))
-			continue;
-		if (p->running + spare >= p->in->max_flights &&
-		    background_flight(p) == NONE)
-			return;
-		if (!make_place(p, 1))
-			return;
-		end = least(end, plus(gap.start, p->longest));
-		start(p, PLAN_AHEAD, gap.start, least(end, gap.end));
+		while (next_piece(p, c, &piece)) {
+			if (p->running + spare >= p->in->max_flights &&
+			    background_flight(p) == NONE)
+				return;
+			if (!make_place(p, 1))
+				return;
+			start(p, PLAN_AHEAD, piece.start, piece.end);
+		}
 	}
 }
 
@@ -318,8 +338,19 @@ static bool fill_allowed(const struct plan *p)
 	return false;
 }
 
-/* The reader after whom to go on: the latest in sequence. NULL while somebody
- * looks around, for he would only be in competition with the fill. */
+/* Until when the reader at c is better off without: while he looks around, and
+ * while he takes all that comes, which had better be what he waits for. */
+static int64_t rival_until(const struct plan *p, const struct plan_cursor *c)
+{
+	if (p->in->fill == PLAN_FILL_ALL)
+		return INT64_MIN;
+	if (!view_ahead(p, c))
+		return later(c->used_ms, SETTLE_MS);
+	return c->missed_ms ? later(c->missed_ms, SETTLE_MS) : INT64_MIN;
+}
+
+/* The reader after whom to go on: the latest in sequence. NULL while the fill
+ * would be in competition with one. */
 static const struct plan_cursor *fill_after(struct plan *p)
 {
 	const struct plan_cursor *found = NULL;
@@ -329,13 +360,12 @@ static const struct plan_cursor *fill_after(struct plan *p)
 
 		if (view_idle(p, c))
 			continue;
-		if (!view_ahead(c) && p->in->fill != PLAN_FILL_ALL &&
-		    later(c->used_ms, SETTLE_MS) > p->in->now_ms) {
-			view_wake(p, later(c->used_ms, SETTLE_MS));
+		if (rival_until(p, c) > p->in->now_ms) {
+			view_wake(p, rival_until(p, c));
 			return NULL;
 		}
-		if (!found || (!view_ahead(c) == !view_ahead(found) ?
-			       c->used_ms > found->used_ms : view_ahead(c)))
+		if (!found || (!view_ahead(p, c) == !view_ahead(p, found) ?
+			       c->used_ms > found->used_ms : view_ahead(p, c)))
 			found = c;
 	}
 	return found;
@@ -412,7 +442,7 @@ static bool whole_wanted(const struct plan *p)
 	for (size_t i = 0; i < p->in->n_cursors; i++) {
 		const struct plan_cursor *c = &p->in->cursors[i];
 
-		if (!view_idle(p, c) && view_ahead(c) &&
+		if (!view_idle(p, c) && view_ahead(p, c) &&
 		    !extent_contains(p->in->present, c->pos, view_horizon(p, c)))
 			return true;
 	}
@@ -490,7 +520,7 @@ size_t plan_next(const struct plan_input *in, struct plan_action *out,
 	view_init(&p, in, out);
 	p.turn = most(PLAN_WINDOW_MIN, 2 * p.near);
 	p.longest = scarce(&p) ? least(2 * p.turn, PLAN_WINDOW_MAX)
-			       : PLAN_WINDOW_MAX;
+		  : p.lanes > 1 ? p.piece : PLAN_WINDOW_MAX;
 	look_at_waits(&p);
 	if (in->ranges == PLAN_RANGES_UNKNOWN &&
 	    (in->probe || in->size == PLAN_SIZE_UNKNOWN))
@@ -507,7 +537,7 @@ size_t plan_next(const struct plan_input *in, struct plan_action *out,
 /* Where c's progress makes its next piece due, if nothing else changes. */
 static uint64_t due_at(const struct plan *p, const struct plan_cursor *c)
 {
-	uint64_t ahead = view_ahead(c), stop = c->end ? c->end : UINT64_MAX, at;
+	uint64_t ahead = view_ahead(p, c), stop = c->end ? c->end : UINT64_MAX, at;
 	struct extent gap;
 
 	if (!view_gap(p, c->pos, p->limit, &gap) || gap.start >= stop)
@@ -517,7 +547,7 @@ static uint64_t due_at(const struct plan *p, const struct plan_cursor *c)
 	if (whole(p->in))
 		return minus(gap.start, ahead);
 	at = least(minus(least(gap.end, stop), ahead),
-		   minus(gap.start, ahead - ahead / 2));
+		   minus(gap.start, ahead - worth(p, c)));
 	/* Due already: held back by flights, whose progress will tell. */
 	return at > c->pos ? at - 1 : gap.start;
 }

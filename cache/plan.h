@@ -18,7 +18,7 @@
  *
  * When to ask: a waiter was published; a reader got past plan_quiet_until or
  * its window changed; facts became known; a response began (its flight is
- * stoppable now); a flight ended; *wake_ms has come.
+ * stoppable now); a flight ended; the lanes are other ones; *wake_ms has come.
  */
 #ifndef SPOOL_PLAN_H
 #define SPOOL_PLAN_H
@@ -50,6 +50,7 @@ struct plan_cursor {
 	uint64_t window;	/* bytes wanted ahead of pos; 0: not begun */
 	uint64_t doubled_at;	/* pos at which window last changed */
 	int64_t used_ms;	/* when it was last used (monotonic) */
+	int64_t missed_ms;	/* when bytes were last missing; 0: never */
 	uint64_t taste;		/* bytes likely to be read here, going by the
 				   places before; 0: nothing is known */
 	uint64_t end;		/* will be read up to here, and no further;
@@ -106,6 +107,8 @@ struct plan_input {
 	const struct plan_cursor *cursors;
 	size_t n_cursors;
 	unsigned max_flights;	/* of this entry at once, >= 1 */
+	unsigned lanes;		/* … for one reader who goes on in sequence and
+				   starves; 0 is 1 */
 	enum plan_fill fill;
 	uint64_t rate;		/* bytes/s of one connection, 0 unknown */
 	uint64_t latency_us;	/* request to first byte, 0 unknown */

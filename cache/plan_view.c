@@ -5,13 +5,22 @@
 /* Until measured. */
 #define RATE_GUESS ((uint64_t)4 << 20)
 #define LATENCY_GUESS_US 100000
-/* Beyond these a measurement is a mistake; their product still fits. */
+/* Beyond these a measurement is a mistake; four times their product still
+ * fits. */
 #define RATE_MAX ((uint64_t)1 << 36)
 #define LATENCY_MAX_US ((uint64_t)1 << 25)
 /* What a timer and its thread may be late by. */
 #define LATE_US 5000
 /* The next request is made at least so much before the last one ends. */
 #define LEAD_MIN ((uint64_t)128 << 10)
+/* What one of several connections brings at once: as long as several round
+ * trips take, so that these cost little, … */
+#define PIECE_TRIPS 3
+/* … and no less than this. */
+#define PIECE_US 50000
+#define PIECE_MIN ((uint64_t)2 << 20)
+/* The window of one who has starved twice. */
+#define STARVED (4 * PLAN_WINDOW_MIN)
 
 void view_wake(struct plan *p, int64_t ms)
 {
@@ -104,19 +113,25 @@ bool view_idle(const struct plan *p, const struct plan_cursor *c)
 	return !c->run || later(c->used_ms, PLAN_IDLE_MS) <= p->in->now_ms;
 }
 
-uint64_t view_ahead(const struct plan_cursor *c)
+uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c)
 {
+	uint64_t ahead = c->window;
+
+	/* Enough for all connections to be tried. */
+	if (p->lanes > 1 && c->window >= STARVED)
+		ahead = most(ahead, least((p->lanes + 1) * p->piece,
+					  PLAN_WINDOW_MAX));
 	if (!c->end)
-		return c->window;
-	return most(c->window, c->end == PLAN_END_OPEN ? PLAN_WINDOW_MIN
-						       : PLAN_BOUNDED);
+		return ahead;
+	return most(ahead, c->end == PLAN_END_OPEN ? PLAN_WINDOW_MIN
+						   : PLAN_BOUNDED);
 }
 
 uint64_t view_horizon(const struct plan *p, const struct plan_cursor *c)
 {
 	uint64_t limit = c->end ? least(c->end, p->limit) : p->limit;
 
-	return least(plus(c->pos, view_ahead(c)), limit);
+	return least(plus(c->pos, view_ahead(p, c)), limit);
 }
 
 bool view_in_window(const struct plan *p, const struct extent *f,
@@ -145,6 +160,24 @@ bool view_stoppable(const struct plan *p, size_t i)
 	return i < p->in->n_flights && p->in->flights[i].stoppable;
 }
 
+unsigned view_busy(const struct plan *p, uint64_t from, uint64_t to)
+{
+	uint64_t left, little = 0;
+	struct extent f;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < view_flights(p); i++) {
+		if (!view_flight(p, i, &f) || f.start >= to || f.end <= from)
+			continue;
+		left = least(f.end, to) - f.start;
+		if (left > p->lead)
+			n++;
+		else
+			little += left;
+	}
+	return n + (little > p->lead);
+}
+
 uint64_t view_backlog(const struct plan *p, uint64_t from, uint64_t to)
 {
 	uint64_t sum = 0;
@@ -170,7 +203,11 @@ void view_init(struct plan *p, const struct plan_input *in,
 		.limit = in->size,
 		.rate = rate,
 		.near = most(PLAN_NEAR_MIN, rate * us / 1000000 * 3 / 2),
-		.lead = most(LEAD_MIN, rate * (2 * us + LATE_US) / 1000000),
+		.lead = most(LEAD_MIN, rate * ((in->lanes > 1 ? us : 2 * us) +
+					       LATE_US) / 1000000),
+		.lanes = in->lanes ? in->lanes : 1,
+		.piece = most(PIECE_MIN, least(PLAN_WINDOW_MAX, rate *
+				(PIECE_TRIPS * us + PIECE_US) / 1000000)),
 		.wake = INT64_MAX,
 	};
 }

@@ -35,6 +35,8 @@ struct plan {
 				   asked for */
 	uint64_t turn;		/* what a flight may bring before it makes way
 				   for another reader */
+	unsigned lanes;		/* flights for one reader */
+	uint64_t piece;		/* the share of each, where there are several */
 	uint64_t longest;	/* request */
 	uint64_t served;	/* bit i: somebody waits for flight i */
 	bool waiting;		/* somebody waits for a missing byte */
@@ -60,6 +62,9 @@ bool view_flight(const struct plan *p, size_t i, struct extent *f);
 size_t view_over(const struct plan *p, uint64_t off, struct extent *f);
 /* Bytes of f to come. */
 uint64_t view_left(const struct plan *p, const struct extent *f);
+/* How many flights with much left bring [from, to); those with little left
+ * are one together, if they have much. */
+unsigned view_busy(const struct plan *p, uint64_t from, uint64_t to);
 /* Bytes to come of [from, to), by all flights. */
 uint64_t view_backlog(const struct plan *p, uint64_t from, uint64_t to);
 /* A given flight that no action touches yet and that can be ended. */
@@ -77,7 +82,7 @@ bool view_missing(const struct plan *p, const struct plan_wait *w,
 /* Nobody reads at c (any more). */
 bool view_idle(const struct plan *p, const struct plan_cursor *c);
 /* How much is wanted ahead of a reader at c. 0: nothing yet. */
-uint64_t view_ahead(const struct plan_cursor *c);
+uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c);
 /* Where that ends. */
 uint64_t view_horizon(const struct plan *p, const struct plan_cursor *c);
 /* Some reader is where f is, or at most slack away from there. */

@@ -14,6 +14,9 @@
 #define STALLED_BODY_MS 1000
 #define STALLED_HEADERS_MS 5000
 
+/* Bytes are counted so often. */
+#define COUNT_MS 10
+
 #define FLIGHTS_MAX 64
 #define CURSORS_MAX 64
 
@@ -44,11 +47,17 @@ static struct host *entry_host(struct fetch *f, struct entry *e)
 	return host_get(f, (e->target ? e->target : e->url)->origin);
 }
 
+static unsigned host_cap(const struct fetch *f, const struct host *h,
+			 int64_t now)
+{
+	return lanes_cap(&h->lanes, f->conf->max_connections, now);
+}
+
 bool schedule_has_room(struct fetch *f, struct entry *e)
 {
 	struct host *h = entry_host(f, e);
 
-	return h && h->active < f->conf->max_connections;
+	return h && h->active < host_cap(f, h, now_ms());
 }
 
 static void smooth(uint64_t *average, uint64_t sample)
@@ -69,6 +78,56 @@ static void host_measure(struct transfer *t, int64_t now)
 	if (now - t->body_ms >= 20 && t->body_bytes >= 64 * 1024)
 		smooth(&t->host->rate,
 		       t->body_bytes * 1000 / (uint64_t)(now - t->body_ms));
+}
+
+/* What came from h since it was counted last. */
+static void host_count(struct fetch *f, struct host *h, int64_t now)
+{
+	uint64_t came = h->came;
+	struct transfer *t;
+	unsigned busy = 0;
+
+	if (now - h->lanes.last_ms < COUNT_MS)
+		return;
+	for (t = f->transfers; t; t = t->all_next) {
+		if (t->host != h)
+			continue;
+		busy += t->phase == TRANSFER_BODY;
+		came += t->body_bytes - t->counted_bytes;
+		t->counted_bytes = t->body_bytes;
+	}
+	h->came = 0;
+	lanes_count(&h->lanes, lanes_allowed(&h->lanes,
+					     f->conf->max_connections, now),
+		    busy, came, now);
+}
+
+/* It has too many of our requests. */
+static void host_refused(struct fetch *f, struct host *h, int64_t now)
+{
+	struct transfer *t;
+	unsigned served = 0;
+
+	for (t = f->transfers; t; t = t->all_next)
+		served += t->host == h && t->phase == TRANSFER_BODY;
+	lanes_refused(&h->lanes, served, now);
+	log_debug(LOG_PLAN, "%s: asks for less: %u connections", h->origin,
+		  host_cap(f, h, now));
+}
+
+/* How many connections to h one reader of e may have: shared with the other
+ * entries that use some. */
+static unsigned host_lanes(struct fetch *f, const struct host *h,
+			   const struct entry *e, int64_t now)
+{
+	unsigned n = lanes_allowed(&h->lanes, f->conf->max_connections, now);
+	const struct transfer *t;
+	unsigned entries = 1;
+
+	for (t = f->transfers; t; t = t->all_next)
+		entries += t->host == h && t->entry != e &&
+			t->entry->transfers == t;
+	return n > entries ? n / entries : 1;
 }
 
 /* A connection is free again: let the entry that has waited for one, the most
@@ -131,6 +190,7 @@ static void transfer_end(struct transfer *t)
 	if (t->all_next)
 		t->all_next->all_prev = t->all_prev;
 	entry_unlink(t);
+	h->came += t->body_bytes - t->counted_bytes;
 	t->entry->plan_due = true;
 	transfer_free(t);
 	h->active--;
@@ -196,6 +256,8 @@ static void transfer_again(struct fetch *f, struct transfer *t)
 
 	if (h && h != t->host) {
 		t->host->active--;
+		t->host->came += t->body_bytes - t->counted_bytes;
+		t->counted_bytes = t->body_bytes;
 		host_freed(f, t->host);
 		t->host = h;
 		h->active++;
@@ -209,6 +271,9 @@ void schedule_finished(struct fetch *f, struct transfer *t, CURLcode result)
 	int64_t now = now_ms();
 
 	host_measure(t, now);
+	if (t->phase == TRANSFER_DISCARD && t->verdict == REPLY_RETRY &&
+	    (t->reply.status == 429 || t->reply.status == 503))
+		host_refused(f, t->host, now);
 	curl_multi_remove_handle(f->multi, t->easy);
 	if (t->abandoned || !verdict_done(t, result, f->conf, now))
 		transfer_end(t);
@@ -277,7 +342,7 @@ static void start_planned(struct fetch *f, struct entry *e,
 
 	if (!h)
 		return;
-	if (h->active >= f->conf->max_connections &&
+	if (h->active >= host_cap(f, h, now_ms()) &&
 	    (a->priority != PLAN_URGENT || !preempt(f, h, e, own))) {
 		if (e->unmet < 0 || (int)a->priority < e->unmet)
 			e->unmet = a->priority;
@@ -445,22 +510,33 @@ static void validate(struct fetch *f, struct entry *e, int64_t now,
 		start_planned(f, e, &ask, true, own);
 }
 
+/* What is known of the host, and what it may be asked. */
+static void host_facts(struct fetch *f, struct entry *e, struct plan_input *in)
+{
+	struct host *h = entry_host(f, e);
+
+	in->max_flights = 1;
+	if (!h)
+		return;
+	host_count(f, h, in->now_ms);
+	in->max_flights = host_cap(f, h, in->now_ms);
+	in->lanes = host_lanes(f, h, e, in->now_ms);
+	in->rate = h->lanes.each ? h->lanes.each : h->rate;
+	in->latency_us = h->latency_us;
+}
+
 void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
 {
 	struct plan_flight flights[FLIGHTS_MAX];
 	struct flight_list own;
 	struct plan_cursor cursors[CURSORS_MAX];
 	struct plan_action actions[PLAN_ACTIONS_MAX];
-	struct host *h = entry_host(f, e);
 	bool facts = false, validating = false;
 	size_t i, n = 0;
 	struct plan_input in = {
 		.present = &e->rec.present,
 		.flights = flights, .cursors = cursors,
-		.max_flights = f->conf->max_connections < FLIGHTS_MAX ?
-			f->conf->max_connections : FLIGHTS_MAX,
 		.fill = f->conf->fill,
-		.rate = h ? h->rate : 0, .latency_us = h ? h->latency_us : 0,
 		.now_ms = now,
 	};
 
@@ -470,6 +546,7 @@ void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
 	e->planned_ms = now;
 	if (e->state == ENTRY_DIRECTORY || e->superseded)
 		return;
+	host_facts(f, e, &in);
 	snapshot_flights(e, flights, &own, &validating);
 	in.n_flights = own.n;
 	pthread_mutex_lock(&e->lock);

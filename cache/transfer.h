@@ -10,6 +10,7 @@
 #include <curl/curl.h>
 
 #include "entry.h"
+#include "lanes.h"
 
 /* Written at once, so that a pwrite is worth its call. */
 #define TRANSFER_BUFFER (128 * 1024)
@@ -22,6 +23,8 @@ struct host {
 	unsigned active;	/* transfers */
 	uint64_t rate;		/* bytes/s of one connection, smoothed */
 	uint64_t latency_us;	/* request to first byte, smoothed */
+	struct lanes lanes;	/* how many connections pay */
+	uint64_t came;		/* bytes of ended transfers, not counted yet */
 	int64_t down_until_ms;	/* could not be reached a moment ago */
 };
 
@@ -63,6 +66,7 @@ struct transfer {
 	int64_t progress_ms;	/* last sign of life */
 	int64_t body_ms;	/* first byte of the body */
 	uint64_t body_bytes, planned_bytes;
+	uint64_t counted_bytes;		/* by the host's lanes */
 	uint64_t new_bytes;	/* of them: were not here before */
 	bool notified;		/* TLS said that the connection ends */
 };

@@ -57,4 +57,48 @@ def ranges(s):
         equal(o.stats(path)["requests"], 1 + len(offsets), "requests")
 
 
+def sequential(s, rules, seconds=3):
+    """Read on for so long: MB/s of all and of the last third, requests at
+    once."""
+    o = s.origin(rules)
+    d = s.spoolfs(options={"fill": "none"})
+    path = f"/gen/{SIZE}/1.mp4"
+    widest, off, marks = 0, 0, []
+    begin = time.monotonic()
+    with open(d.path(o.url(path)), "rb", buffering=0) as f:
+        while time.monotonic() < begin + seconds and off < SIZE - (1 << 20):
+            for _ in range(8):
+                off += len(f.read(1 << 18))
+            marks.append((time.monotonic(), off))
+            widest = max(widest, o.stats(path)["active"])
+        f.seek(off)
+        equal(f.read(4096), gen(SIZE, 1, 1, off, 4096), "bytes")
+    end, total = marks[-1]
+    first = next(m for m in marks if m[0] > end - seconds / 3)
+    rate = total / (end - begin) / 1e6
+    last = (total - first[1]) / (end - first[0]) / 1e6
+    note(f"{rate:.0f} MB/s, at last {last:.0f}, {widest} requests at once")
+    return rate, last, widest
+
+
+@case
+def lanes(s):
+    "connections are added where each brings more, and not where none does"
+    _, rate, widest = sequential(s, "* delay=20ms rate=5MB\n")
+    at_least(widest, 4, "requests at once")
+    at_least(rate, 12 if SANITIZED else 25, "MB/s from 5 of each connection")
+    rate, _, widest = sequential(s, "* delay=20ms link=10MB\n")
+    at_most(widest, 10, "requests at once on a full line")
+    at_least(rate, 6, "MB/s of its 10")
+
+
+@case
+def refused(s):
+    "an origin that says 429 is left with few connections, and read on from"
+    rate, _, widest = sequential(
+        s, "* skip=5 times=1 status=429\n* delay=20ms rate=20MB\n", 2)
+    at_most(widest, 4, "requests at once")
+    at_least(rate, 10, "MB/s of one connection's 20")
+
+
 main()

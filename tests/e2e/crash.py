@@ -22,7 +22,7 @@ class Sampler:
 def kill_and_resume(s, detach):
     size, rate = 120 << 20, 10 << 20
     path = f"/gen/{size}/3.mp4"
-    o = s.origin(f"* rate={rate}\n")
+    o = s.origin(f"* link={rate}\n")
     d = s.spoolfs(detach=detach)
     url = o.url(path)
     reader = s.popen(["cat", d.path(url)], stdout=subprocess.DEVNULL,
@@ -67,7 +67,7 @@ def killed_often(s):
     import random
     size = 24 << 20
     path = f"/gen/{size}/4.mp4"
-    o = s.origin("* rate=16M\n")
+    o = s.origin("* link=16M\n")
     d = s.spoolfs()
     url = o.url(path)
     dice = random.Random(os.urandom(8))
@@ -106,7 +106,7 @@ def terminated(s):
     "SIGTERM in mid-download loses nothing"
     size = 60 << 20
     path = f"/gen/{size}/3.mp4"
-    o = s.origin("* rate=10M\n")
+    o = s.origin("* link=10M\n")
     d = s.spoolfs()
     url = o.url(path)
     reader = s.popen(["cat", d.path(url)], stdout=subprocess.DEVNULL,

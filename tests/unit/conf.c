@@ -40,7 +40,7 @@ static void test_defaults(void)
 	is_uint(c.connect_timeout, 10, "connect_timeout");
 	is_uint(c.stall_timeout, 10, "stall_timeout");
 	is_uint(c.read_timeout, 30, "read_timeout");
-	is_uint(c.max_connections, 6, "max_connections");
+	is_uint(c.max_connections, 16, "max_connections");
 	is_int(c.fill, PLAN_FILL_PLAYING, "fill");
 	ok(c.passthrough, "passthrough");
 	is_int(c.log_level, LOG_LEVEL_INFO, "log_level");

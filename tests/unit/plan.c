@@ -150,6 +150,7 @@ static const struct rule {
 	bool probe;
 	enum plan_fill fill;
 	unsigned max;		/* 0: 6 */
+	unsigned lanes;
 	struct extent present[4];
 	struct plan_flight flights[4];
 	struct plan_wait waits[4];
@@ -353,6 +354,44 @@ static const struct rule {
 	  .cursors = { { .pos = 11 * MIB, .run = MIB, .window = 4 * MIB,
 			 .used_ms = NOW - PLAN_IDLE_MS } }, .n_want = 0 },
 
+	{ "several lanes: a piece for each", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 10 * MIB } }, .fill = PLAN_FILL_NONE, .lanes = 3,
+	  .cursors = { WINDOW(10 * MIB, 10 * MIB, 32 * MIB) },
+	  .rate = 20 * MIB, .latency_us = 50000,
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 10 * MIB, 14 * MIB },
+		    { PLAN_START, PLAN_AHEAD, 0, 14 * MIB, 18 * MIB },
+		    { PLAN_START, PLAN_AHEAD, 0, 18 * MIB, 22 * MIB } },
+	  .n_want = 3 },
+	{ "… the first for who waits", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 10 * MIB } }, .fill = PLAN_FILL_NONE, .lanes = 2,
+	  .waits = { { 10 * MIB, 10 * MIB + 1 } },
+	  .cursors = { WINDOW(10 * MIB + 1, 10 * MIB, 32 * MIB) },
+	  .rate = 20 * MIB, .latency_us = 50000,
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 10 * MIB, 14 * MIB },
+		    { PLAN_START, PLAN_AHEAD, 0, 14 * MIB, 18 * MIB } },
+	  .n_want = 2 },
+	{ "… and the last free place for who jumps", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 10 * MIB } }, .fill = PLAN_FILL_NONE, .lanes = 3,
+	  .max = 3, .cursors = { WINDOW(10 * MIB, 10 * MIB, 32 * MIB) },
+	  .rate = 20 * MIB, .latency_us = 50000,
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 10 * MIB, 14 * MIB },
+		    { PLAN_START, PLAN_AHEAD, 0, 14 * MIB, 18 * MIB } },
+	  .n_want = 2 },
+	{ "a flight near its end is no lane any more", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 10 * MIB } }, .fill = PLAN_FILL_NONE, .lanes = 2,
+	  .flights = { { 10 * MIB, 11 * MIB, true },
+		       { 11 * MIB, 15 * MIB, true } },
+	  .cursors = { WINDOW(10 * MIB, 10 * MIB, 32 * MIB) },
+	  .rate = 20 * MIB, .latency_us = 50000,
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 15 * MIB, 19 * MIB } },
+	  .n_want = 1 },
+	{ "lanes are not for a small window", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 10 * MIB } }, .fill = PLAN_FILL_NONE, .lanes = 8,
+	  .cursors = { WINDOW(10 * MIB, 2 * MIB, 2 * MIB) },
+	  .rate = 20 * MIB, .latency_us = 50000,
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 10 * MIB, 12 * MIB } },
+	  .n_want = 1 },
+
 	/* fill */
 	{ "a playback fills the file, from here on", GIB, PLAN_RANGES_YES,
 	  .present = { { 10 * MIB, 20 * MIB } },
@@ -408,6 +447,18 @@ static const struct rule {
 	  .cursors = { { .pos = 15 * MIB, .run = 32 * MIB,
 			 .window = 2 * MIB, .used_ms = NOW - PLAN_IDLE_MS } },
 	  .n_want = 0 },
+	{ "and waits for who had to wait", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 20 * MIB } },
+	  .cursors = { { .pos = 15 * MIB, .run = PLAN_SEQUENTIAL,
+			 .window = 2 * MIB, .used_ms = NOW,
+			 .missed_ms = NOW - 999 } }, .n_want = 0 },
+	{ "… a moment ago", GIB, PLAN_RANGES_YES,
+	  .present = { { 10 * MIB, 20 * MIB } },
+	  .cursors = { { .pos = 15 * MIB, .run = PLAN_SEQUENTIAL,
+			 .window = 2 * MIB, .used_ms = NOW,
+			 .missed_ms = NOW - 1000 } },
+	  .want = { { PLAN_START, PLAN_BACKGROUND, 0, 20 * MIB, 52 * MIB } },
+	  .n_want = 1 },
 	{ "and waits for who looks around", GIB, PLAN_RANGES_YES,
 	  .present = { { 10 * MIB, 20 * MIB } },
 	  .cursors = { WINDOW(15 * MIB, PLAN_SEQUENTIAL, 2 * MIB),
@@ -519,6 +570,7 @@ static void test_rule(const struct rule *r)
 		.present = &present, .flights = r->flights, .waits = r->waits,
 		.cursors = r->cursors, .n_cursors = 3,
 		.max_flights = r->max ? r->max : 6, .fill = r->fill,
+		.lanes = r->lanes,
 		.rate = r->rate, .latency_us = r->latency_us, .now_ms = NOW,
 	};
 	size_t want = r->n_want < 0 ? -r->n_want : r->n_want, n;

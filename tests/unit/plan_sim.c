@@ -140,6 +140,7 @@ static void any_snapshot(struct snapshot *s, bool legal)
 		.ranges = any(3),
 		.probe = one_in(4),
 		.max_flights = 1 + any(10),
+		.lanes = any(17),
 		.fill = any(3),
 		.rate = one_in(4) ? 0 : some(UINT64_MAX),
 		.latency_us = one_in(4) ? 0 : some(one_in(9) ? UINT64_MAX : MIB),
@@ -559,6 +560,163 @@ static void test_whole(bool no_length)
 	sim_fini(&s);
 }
 
+/* ---- several connections for one reader ------------------------------------
+ */
+
+#define MB 1000000
+
+static const struct sim_link slow_each = { .latency_us = 50000,
+					   .rate = 20 * MB };
+
+static struct sim lanes_sim(const struct sim_link *link, uint64_t size)
+{
+	struct sim s = { .link = *link, .size = size, .n_readers = 1,
+			 .max_flights = 16 };
+
+	s.readers[0] = copier(0, size);
+	return s;
+}
+
+/* What a copier has had after so long. */
+static uint64_t copied(const struct sim_link *link, int64_t us)
+{
+	struct sim s = lanes_sim(link, 4 * GIB);
+	uint64_t got;
+
+	s.limit_us = us;
+	sim_run(&s);
+	got = s.readers[0].got;
+	ok(!s.broken, "the laws hold meanwhile");
+	sim_fini(&s);
+	return got;
+}
+
+static void test_lanes(void)
+{
+	uint64_t one = copied(&slow_each, 1000000);
+	uint64_t two = copied(&slow_each, 2000000);
+	uint64_t four = copied(&slow_each, 4000000);
+
+	diag("MB after 1, 2, 4 s: %d, %d, %d", (int)(one / MB),
+	     (int)(two / MB), (int)(four / MB));
+	ok(two - one >= 160 * MB, "160 MB/s in the second second");
+	ok(four - two >= 2 * 200 * MB, "200 MB/s from then on");
+}
+
+/* A line that is full with one: no more than one, but for a try. */
+static void test_lanes_shared(uint64_t rate)
+{
+	struct sim_link link = { .latency_us = 50000, .rate = rate,
+				 .total = rate };
+	struct sim s = lanes_sim(&link, 10 * rate);
+
+	run(&s, "a full line");
+	is_uint(lanes_allowed(&s.lanes, 16, s.now_us / 1000), 1,
+		"a full line keeps one connection");
+	ok(s.widest <= 4, "… and has had %zu", s.widest);
+	is_uint(s.pulled, s.size, "… and nothing is pulled twice");
+	ok(seconds(&s) < 10.8, "… nor slower (%.1f s, ideal 10)", seconds(&s));
+	sim_fini(&s);
+}
+
+/* A line that is full with some: about so many. */
+static void test_lanes_some(void)
+{
+	struct sim_link link = slow_each;
+	struct sim s;
+
+	link.total = 80 * MB;
+	s = lanes_sim(&link, 800 * (uint64_t)MB);
+	run(&s, "a line for four");
+	ok(lanes_allowed(&s.lanes, 16, s.now_us / 1000) <= 8,
+	   "no more than it takes");
+	ok(seconds(&s) < 12, "… is full (%.1f s, ideal 10)", seconds(&s));
+	sim_fini(&s);
+}
+
+static void test_lanes_refused(void)
+{
+	struct sim_link link = slow_each;
+	struct sim s;
+
+	link.most = 3;
+	s = lanes_sim(&link, 400 * (uint64_t)MB);
+	run(&s, "429 to the fourth connection");
+	is_uint(lanes_allowed(&s.lanes, 16, s.now_us / 1000), 1,
+		"after a refusal one connection");
+	ok(s.refused && s.refused <= 8, "… for a while (%d refused)",
+	   (int)s.refused);
+	ok(seconds(&s) < 22, "… which brings what it can (%.1f s)",
+	   seconds(&s));
+	sim_fini(&s);
+}
+
+/* Who is served by one in time needs no second one. */
+static void test_lanes_player(void)
+{
+	struct sim s = { .link = slow_each, .size = 400 * MIB, .n_readers = 1,
+			 .max_flights = 16, .fill = PLAN_FILL_NONE };
+
+	s.readers[0] = (struct sim_reader){ .next = sim_play, .from = 0,
+					    .to = 60 * MIB, .block = 128 * KIB,
+					    .bitrate = 8 * MB };
+	run(&s, "a player");
+	ok(s.widest <= 3, "a player in time has no lanes (%zu)", s.widest);
+	sim_fini(&s);
+}
+
+/* ---- the table behind it */
+
+static void measured(struct lanes *l, unsigned busy, uint64_t rate,
+		     int64_t *now_ms)
+{
+	for (int i = 0; i < 40; i++, *now_ms += 10)
+		lanes_count(l, lanes_allowed(l, 64, *now_ms), busy, rate / 100,
+			    *now_ms);
+}
+
+static void test_lanes_table(void)
+{
+	struct lanes l = { 0 };
+	int64_t now = NOW;
+
+	is_uint(lanes_allowed(&l, 16, now), 1, "nothing known: one");
+	measured(&l, 1, 20 * MB, &now);
+	is_uint(lanes_allowed(&l, 16, now), 2, "one measured: try two");
+	measured(&l, 2, 40 * MB, &now);
+	is_uint(lanes_allowed(&l, 16, now), 4, "two pay: try four");
+	is_uint(lanes_allowed(&l, 3, now), 3, "… or as many as there are");
+	measured(&l, 4, 48 * MB, &now);
+	is_uint(lanes_allowed(&l, 16, now), 2, "four don't: two");
+	measured(&l, 2, 40 * MB, &now);
+	now += LANES_RETRY_MS;
+	is_uint(lanes_allowed(&l, 16, now), 4, "… and later again four");
+	measured(&l, 4, 80 * MB, &now);
+	is_uint(lanes_allowed(&l, 16, now), 8, "… which may pay then");
+	lanes_refused(&l, 5, now);
+	is_uint(lanes_allowed(&l, 16, now), 1, "refused: one");
+	is_uint(lanes_cap(&l, 16, now), 5, "… and of all what was served");
+	lanes_refused(&l, 2, now + 10);
+	is_uint(lanes_cap(&l, 16, now), 2, "… the least of it");
+	lanes_refused(&l, 0, now + 10);
+	is_uint(lanes_cap(&l, 16, now), 2, "… but one at least");
+	now += LANES_CALM_MS;
+	is_uint(lanes_cap(&l, 16, now), 16, "… for a while");
+	is_uint(lanes_allowed(&l, 16, now), 8, "then as before");
+	lanes_refused(&l, 0, now);
+	is_uint(lanes_cap(&l, 16, now + 2 * LANES_CALM_MS - 1), 1,
+		"refused again: for longer");
+	is_uint(lanes_cap(&l, 16, now + 2 * LANES_CALM_MS), 16,
+		"… twice as long");
+	l = (struct lanes){ 0 };
+	measured(&l, 0, MB, &now);
+	is_uint(lanes_allowed(&l, 16, now), 1,
+		"a reader who wants less than one brings measures nothing");
+	measured(&l, 64, UINT64_MAX / 100000, &now);
+	measured(&l, 1, 0, &now);
+	is_uint(lanes_allowed(&l, 64, now), 1, "no overflow");
+}
+
 /* Anything at once, for the laws and for nobody to hang. */
 static void test_mixed(int nr)
 {
@@ -614,7 +772,7 @@ int main(void)
 	test_range(500 * MIB, 16 * KIB, 2);
 	test_range(500 * MIB, 1024 * KIB, 2);
 	test_range(0, 300 * KIB, 2);
-	test_range(500 * MIB, 100 * MIB, 20);
+	test_range(500 * MIB, 100 * MIB, 30);
 	test_play();
 	test_fill();
 	test_left();
@@ -624,6 +782,13 @@ int main(void)
 	test_losses();
 	test_whole(false);
 	test_whole(true);
+	test_lanes_table();
+	test_lanes();
+	test_lanes_shared(20 * MB);
+	test_lanes_shared(200 * MB);
+	test_lanes_some();
+	test_lanes_refused();
+	test_lanes_player();
 	for (int i = 0; i < 40; i++)
 		test_mixed(i);
 	return done_testing();

@@ -353,9 +353,14 @@ static void start_flight(struct sim *s, const struct plan_action *a)
 		s->connections++;
 	}
 	s->requests++;
+	if (s->n_flights > s->widest)
+		s->widest = s->n_flights;
 	s->flights[i] = (struct plan_flight){ all ? 0 : a->start, a->end,
 					      false };
-	s->more[i] = (struct sim_flight){ s->now_us + wait, end, 0 };
+	s->more[i] = (struct sim_flight){
+		s->now_us + wait, end, 0,
+		s->link.most && s->n_flights > s->link.most
+	};
 }
 
 static void arrive(struct sim *s, size_t i, uint64_t bytes)
@@ -369,6 +374,7 @@ static void arrive(struct sim *s, size_t i, uint64_t bytes)
 		abort();
 	f->pos += n;
 	s->pulled += n;
+	s->came += n;
 	if (f->pos < end) {
 		if (s->link.loss && sim_random(&s->random) % (1024 * MIB) <
 					    n * s->link.loss)
@@ -395,6 +401,24 @@ static void first_byte(struct sim *s, size_t i)
 	s->due = true;
 }
 
+static size_t served(const struct sim *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_flights; i++)
+		n += s->flights[i].stoppable;
+	return n;
+}
+
+static void refuse(struct sim *s, size_t i)
+{
+	s->refused++;
+	s->retry_us = s->now_us + 250000;
+	s->idle_connections++;
+	lanes_refused(&s->lanes, served(s), s->now_us / 1000);
+	drop_flight(s, i);
+}
+
 static void link_goes_on(struct sim *s)
 {
 	double share = s->link.rate;
@@ -410,6 +434,10 @@ static void link_goes_on(struct sim *s)
 			struct sim_flight *m = &s->more[i];
 			uint64_t n;
 
+			if (m->refused) {
+				refuse(s, i);
+				continue;
+			}
 			if (!s->flights[i].stoppable)
 				first_byte(s, i);
 			m->credit += share * STEP_US / 1000000;
@@ -472,7 +500,10 @@ static void snapshot(const struct sim *s, struct plan_input *in,
 		.n_waits = parked_waits(s, waits),
 		.cursors = cursors,
 		.n_cursors = n_cursors,
-		.max_flights = s->max_flights,
+		.max_flights = lanes_cap(&s->lanes, s->max_flights,
+					 s->now_us / 1000),
+		.lanes = lanes_allowed(&s->lanes, s->max_flights,
+				       s->now_us / 1000),
 		.fill = s->fill,
 		.rate = s->rate,
 		.latency_us = s->latency_us,
@@ -494,8 +525,21 @@ static void carry_out(struct sim *s, const struct plan_action *out, size_t n)
 		if (stop[i])
 			abort_flight(s, i);
 	for (size_t i = 0; i < n; i++)
-		if (out[i].verb == PLAN_START)
+		if (out[i].verb == PLAN_START && s->now_us >= s->retry_us)
 			start_flight(s, &out[i]);
+}
+
+static void count_lanes(struct sim *s)
+{
+	unsigned before = lanes_allowed(&s->lanes, s->max_flights,
+					s->now_us / 1000);
+
+	if (s->now_us % 10000 || !s->n_flights)
+		return;
+	lanes_count(&s->lanes, before, served(s), s->came, s->now_us / 1000);
+	s->came = 0;
+	s->due |= lanes_allowed(&s->lanes, s->max_flights,
+				s->now_us / 1000) != before;
 }
 
 static void ask_planner(struct sim *s)
@@ -515,7 +559,9 @@ static void ask_planner(struct sim *s)
 	if (s->broken)
 		return;
 	carry_out(s, out, n);
-	s->due = s->wake_ms <= in.now_ms;
+	s->due = s->wake_ms <= in.now_ms && s->now_us >= s->retry_us;
+	if (s->now_us < s->retry_us && n && s->retry_us / 1000 < s->wake_ms)
+		s->wake_ms = s->retry_us / 1000;
 	snapshot(s, &in, waits, cursors);
 	for (size_t i = 0; i < s->n_readers; i++)
 		for (size_t k = 0; k < SIM_CURSORS; k++)
@@ -548,6 +594,7 @@ void sim_run(struct sim *s)
 	for (; !s->broken && s->now_us < s->limit_us; s->now_us += STEP_US) {
 		link_goes_on(s);
 		readers_go_on(s);
+		count_lanes(s);
 		for (int k = 0; k < 4 && !s->broken; k++)
 			if (s->due || s->wake_ms <= s->now_us / 1000)
 				ask_planner(s);

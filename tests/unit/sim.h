@@ -3,12 +3,14 @@
  *
  * The simulated engine follows plan.h's contract to the letter: it asks
  * plan_next when a wait is published, a reader passes its quiet mark, a
- * response begins, a flight ends or the alarm rings, and at no other time.
+ * response begins, a flight ends, the number of lanes changes or the alarm
+ * rings, and at no other time.
  * What the planner forgets to ask for stays forgotten, and the reader hangs.
  */
 #ifndef SPOOL_TESTS_SIM_H
 #define SPOOL_TESTS_SIM_H
 
+#include "cache/lanes.h"
 #include "cache/plan.h"
 
 #define SIM_FLIGHTS 32
@@ -39,6 +41,8 @@ struct sim_link {
 	uint64_t rate;		/* bytes/s of one connection */
 	uint64_t total;		/* … of all; 0: no limit but theirs */
 	unsigned loss;		/* connections broken per GiB */
+	unsigned most;		/* connections; to one more it says 429. 0: any
+				   number */
 	bool no_ranges;
 	bool no_length;		/* … and the size is not said */
 };
@@ -105,7 +109,8 @@ struct sim {
 	bool stuck;		/* not done at limit_us */
 	uint64_t pulled;	/* bytes sent by the origin, with what was in
 				   the pipe of an aborted response */
-	uint64_t requests, connections, aborts, asked;
+	uint64_t requests, connections, aborts, asked, refused;
+	size_t widest;		/* flights at once */
 	int64_t end_us;
 	struct extent_set present;	/* sim_fini frees it */
 
@@ -115,6 +120,7 @@ struct sim {
 		int64_t first_us;	/* when its first byte comes */
 		uint64_t whole_end;	/* of the response, uncut */
 		double credit;		/* bytes the link owes it */
+		bool refused;
 	} more[SIM_FLIGHTS];
 	size_t n_flights;
 	unsigned idle_connections;
@@ -123,6 +129,9 @@ struct sim {
 	int64_t wake_ms;
 	int64_t now_us;
 	uint64_t rate, latency_us;
+	struct lanes lanes;
+	uint64_t came;		/* bytes since the lanes were counted */
+	int64_t retry_us;	/* after a refusal: no request before */
 	uint64_t random;
 };
 
