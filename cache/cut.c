@@ -87,7 +87,7 @@ int cut_report(struct entry *e, int fd)
 /* Go on with another file, which has nothing yet. */
 static int renew(struct entry *e)
 {
-	struct extent_set left = { 0 }, gone;
+	struct extent_set left = { 0 };
 	int fd, err = memory_present(e->memory, &left);
 
 	if (!err)
@@ -96,16 +96,7 @@ static int renew(struct entry *e)
 		extent_fini(&left);
 		return err;
 	}
-	pthread_mutex_lock(&e->lock);
-	e->cut_fd = e->fd;	/* somebody may be reading it */
-	e->fd = fd;
-	gone = e->rec.present;
-	e->rec.present = left;
-	cut_begin_locked(e);
-	e->cut = false;
-	e->dirty = true;
-	pthread_mutex_unlock(&e->lock);
-	extent_fini(&gone);
+	entry_renew(e, fd, &left);
 	log_warn(LOG_STORE, "%s: the data file was cut short: fetching it "
 		 "again", e->label);
 	saver_queue(e->cache->saver, e, false);

@@ -3,8 +3,8 @@
  * The cache folder is the user's: a program may truncate a data file while it
  * is in use. What was behind the new end is gone, and a later write of ours
  * would make the file long again with a hole of zeros in it. So the engine
- * compares before and after it writes, who reads short says so, and nothing is
- * ever written to a file that was cut:
+ * compares before and after it writes, readers of an incomplete file compare
+ * after they have read, and nothing more is written to a file that was cut:
  *
  *  - an incomplete entry begins anew with another file, once, and what readers
  *    still want is fetched again; the second time it is superseded;

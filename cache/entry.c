@@ -276,6 +276,35 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	return 0;
 }
 
+void entry_renew(struct entry *e, int fd, struct extent_set *present)
+{
+	struct extent_set gone;
+	struct settled s = { 0 };
+	struct cache_waiter *w;
+
+	pthread_mutex_lock(&e->lock);
+	e->cut_fd = e->fd;	/* somebody may be reading it */
+	e->fd = fd;
+	gone = e->rec.present;
+	e->rec.present = *present;
+	cut_begin_locked(e);
+	e->cut = false;
+	e->dirty = true;
+	/* While it was cut nobody was given what is in memory, nor put where
+	 * what is missing now finds them. */
+	settle_past_end_locked(e, &s);
+	for (w = e->waiters; w; w = w->next) {
+		if (!w->min)
+			continue;
+		wait_remove(&e->waits, w);
+		wait_add(&e->waits, w, waiter_missing_locked(e, w));
+	}
+	pthread_mutex_unlock(&e->lock);
+	extent_fini(&gone);
+	*present = (struct extent_set){ 0 };
+	settled_run(&s);
+}
+
 void entry_confirm(struct entry *e, time_t fresh_until)
 {
 	struct settled s = { 0 };

@@ -144,6 +144,11 @@ struct entry_facts {
 };
 int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd);
 
+/* Go on with another file, after the old one was cut (cut.h), of which nothing
+ * but `present`, all in memory, is left. Takes fd and present's ranges. Engine
+ * thread. */
+void entry_renew(struct entry *e, int fd, struct extent_set *present);
+
 /* The origin confirmed the version (304), or could not be asked and the stored
  * answer may be used: facts waiters are settled. fresh_until 0: unchanged. */
 void entry_confirm(struct entry *e, time_t fresh_until);

@@ -181,7 +181,7 @@ static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
 
 /* Where the bytes are that a read may have: in *fd, to be taken without the
  * lock; in buf already; or in no file and no buf was given. */
-enum where { ON_DISK, COPIED, IN_MEMORY };
+enum where { WHOLE, ON_DISK, COPIED, IN_MEMORY };
 
 /* How many bytes, at most len, may be had at off. */
 static ssize_t readable(struct cache_file *f, void *buf, size_t len,
@@ -193,7 +193,7 @@ static ssize_t readable(struct cache_file *f, void *buf, size_t len,
 	bool kick = false;
 	int err;
 
-	*where = ON_DISK;
+	*where = WHOLE;
 	if (!f->bound)
 		return -EINVAL;
 	if (atomic_load_explicit(&e->complete, memory_order_acquire)) {
@@ -212,6 +212,7 @@ static ssize_t readable(struct cache_file *f, void *buf, size_t len,
 	pthread_mutex_lock(&e->lock);
 	size = e->rec.version.size;
 	run = e->cut ? 0 : extent_run(&e->rec.present, off);
+	*where = ON_DISK;
 	*fd = e->fd;
 	if (off >= size || len == 0) {
 		n = 0;
@@ -222,6 +223,8 @@ static ssize_t readable(struct cache_file *f, void *buf, size_t len,
 		if (e->memory) {
 			*where = buf ? COPIED : IN_MEMORY;
 			err = buf ? entry_copy_locked(e, buf, n, off) : 0;
+			if (!err && cut_shorter(e->fd, e->length))
+				err = -ENODATA;
 			n = err ? err : n;
 		}
 	} else if (e->superseded) {
@@ -239,6 +242,20 @@ static ssize_t readable(struct cache_file *f, void *buf, size_t len,
 	return n;
 }
 
+/* Whether the bytes up to end that fd has, or had a moment ago, are the entry's:
+ * what was cut off of an incomplete file may have become a hole since. */
+static bool is_sound(struct entry *e, enum where where, int fd, uint64_t end)
+{
+	bool sound;
+
+	if (where != ON_DISK)
+		return where != WHOLE || !cut_shorter(fd, end);
+	pthread_mutex_lock(&e->lock);
+	sound = e->fd == fd && !cut_shorter(fd, e->length);
+	pthread_mutex_unlock(&e->lock);
+	return sound;
+}
+
 ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 		      size_t min)
 {
@@ -250,11 +267,11 @@ ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 		n = readable(f, NULL, len, off, min, &where, &data);
 		if (n < 0)
 			return n;
-		if (n > 0 && where == ON_DISK && cut_shorter(data, off + n)) {
+		if (n > 0 && !is_sound(f->entry, where, data, off + n)) {
 			err = cut_report(f->entry, data);
 			continue;
 		}
-		*fd = where == ON_DISK ? data : -1;
+		*fd = where == IN_MEMORY ? -1 : data;
 		return n;
 	}
 	return err;
@@ -269,8 +286,11 @@ ssize_t cache_read(struct cache_file *f, void *buf, size_t len, uint64_t off,
 
 	while (!err) {
 		n = readable(f, buf, len, off, min, &where, &fd);
-		if (n > 0 && where == ON_DISK)
+		if (n > 0 && where != COPIED)
 			err = io_read(fd, buf, n, off);
+		if (n > 0 && !err && where == ON_DISK &&
+		    !is_sound(f->entry, where, fd, 0))
+			err = -ENODATA;
 		if (n == -ENODATA || err == -ENODATA)
 			err = cut_report(f->entry, fd);
 		else

@@ -94,8 +94,10 @@ static int keep(struct transfer *t, const char *data, size_t len, uint64_t off)
 	if (now < e->disk_retry_ms)
 		return entry_keep_in_memory(e, data, len, off);
 	err = io_write(e->fd, data, len, off);
-	if (!err && cut_shorter(e->fd, e->length))
-		err = -ESTALE;	/* not to be published; seen to before the next */
+	if (!err && cut_shorter(e->fd, e->length)) {
+		cut_report(e, e->fd);	/* seen to before the next */
+		err = -ESTALE;
+	}
 	if (!err)
 		return entry_publish(e, off, off + len);
 	log_error(LOG_STORE, "%s: %s: read on without keeping", e->label,

@@ -24,7 +24,8 @@
 #include <unistd.h>
 
 enum { FAIL_WRITE = 1, FAIL_READ = 2, FAIL_SYNC = 4, FAIL_NAME = 8,
-       FAIL_MAKE = 16, FAIL_REMOVE = 32, FAIL_BACKING = 64 };
+       FAIL_MAKE = 16, FAIL_REMOVE = 32, FAIL_BACKING = 64,
+       CUT = 128 /* at the worst moment: files that are written to */ };
 
 struct shim {
 	int64_t clock_s;	/* added to the wall clock */
@@ -50,7 +51,8 @@ __attribute__((constructor)) static void begin(void)
 		shim = p;
 }
 
-static bool fails(int fd, uint32_t how)
+/* Whether this is to happen to what fd is. */
+static bool strikes(int fd, uint32_t how)
 {
 	char link[64], path[4096];
 	ssize_t n;
@@ -62,7 +64,12 @@ static bool fails(int fd, uint32_t how)
 	if (n < 0)
 		return false;
 	path[n] = '\0';
-	if (strncmp(path, folder, strlen(folder)) != 0)
+	return strncmp(path, folder, strlen(folder)) == 0;
+}
+
+static bool fails(int fd, uint32_t how)
+{
+	if (!strikes(fd, how))
 		return false;
 	errno = shim->error ? shim->error : EIO;
 	return true;
@@ -109,6 +116,8 @@ int gettimeofday(struct timeval *restrict t, void *restrict zone)
 ssize_t pwrite(int fd, const void *buf, size_t n, off_t off)
 {
 	REAL(pwrite);
+	if (strikes(fd, CUT) && ftruncate(fd, 0) < 0)
+		return -1;
 	return fails(fd, FAIL_WRITE) ? -1 : real(fd, buf, n, off);
 }
 

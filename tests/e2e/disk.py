@@ -120,6 +120,35 @@ def bad_data(s):
                  f"bytes fetched again: {what}")
 
 
+@case
+def every_cut(s):
+    "records cut at every byte, and damaged all over: not one is believed"
+    size = 3000
+    o = s.origin()
+    d = s.spoolfs(options={"log_level": "error"})
+    first = o.url(f"/gen/{size}/1.mp4?0000")
+    meta = os.path.join(d.cache, name_of(first)) + ".meta"
+    equal(read(d.path(first)), gen(size, 1), "before")
+    wait_for(lambda: os.path.exists(meta), "its record")
+    length = os.path.getsize(meta)
+    damage = [lambda x, at=at: x[:at] for at in range(length)]
+    # tests/unit/record flips every bit.
+    damage += [lambda x, at=at: x[:at] + bytes([x[at] ^ 1 << at % 8]) +
+               x[at + 1:] for at in range(0, length, 9)]
+    urls = [o.url(f"/gen/{size}/1.mp4?{n:04}") for n in range(len(damage))]
+    for url in urls[1:]:
+        fetch(d.url(url))
+    d.unmount()
+    for url, change in zip(urls, damage):
+        rewrite(os.path.join(d.cache, name_of(url)) + ".meta", change)
+        # What an unchecked record would serve.
+        rewrite(os.path.join(d.cache, name_of(url)), lambda x: b"?" * size)
+    d.restart()
+    for url in urls:
+        equal(read(d.path(url)), gen(size, 1), url)
+    note(f"{length} bytes, {len(urls)} records")
+
+
 def fnv(data):
     total = 0xcbf29ce484222325
     for byte in data:

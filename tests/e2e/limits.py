@@ -207,6 +207,35 @@ def memory_group(s, limit):
 
 
 @case
+def address_space(s):
+    "ulimit -v a little above what is in use: right bytes or ENOMEM"
+    if SANITIZED:
+        raise Skip("sanitizers need address space")
+    o = s.origin("* link=20M\n")
+    d = s.spoolfs(options={"read_timeout": 3})
+    load = readers(s, o, d, tolerated=["ENOMEM", "ETIMEDOUT", "cut", "EMFILE",
+                                       "status 503", "status 504",
+                                       "ECONNRESET"])
+    try:
+        progress(load, 1 << 20)
+        with open(f"/proc/{d.pid}/statm") as f:
+            used = int(f.read().split()[0]) * resource.getpagesize()
+        for more in (16 << 20, 0):
+            old = prlimit(d, resource.RLIMIT_AS, used + more)
+            progress(load, 1 << 20)
+            for seed in range(10, 20):
+                right_or(["ENOMEM", "ETIMEDOUT"], "a new file",
+                         gen(70000, seed), read,
+                         d.path(o.url(f"/gen/70000/{seed}.mp4")))
+            prlimit(d, resource.RLIMIT_AS, old)
+        load.stop()
+    finally:
+        load.end()
+    note(dict(load.counts))
+    both_work(o, d, 100)
+
+
+@case
 def file_size(s):
     "a limit of file sizes: what is behind it fails with EFBIG, all else is right"
     o = s.origin()

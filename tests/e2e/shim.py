@@ -1,5 +1,10 @@
 """shim: tests/shim.c, which shows one daemon another clock, another disk and
-another kernel."""
+another kernel.
+
+    shim = Shim(s, cache)
+    d = shim.daemon(s, cache=cache)
+    shim.fail(Shim.WRITE, errno.ENOSPC)
+"""
 import mmap
 import os
 import struct
@@ -13,6 +18,7 @@ SHIM = program("SHIM", "tests/shim.so")
 class Shim:
     """The machine as tests/shim.c shows it to one daemon."""
     WRITE, READ, SYNC, NAME, MAKE, REMOVE, BACKING = 1, 2, 4, 8, 16, 32, 64
+    CUT = 128
 
     def __init__(self, s, folder=""):
         if not os.path.exists(SHIM):
