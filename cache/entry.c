@@ -187,7 +187,7 @@ static void complete_locked(struct entry *e)
 				      memory_order_release);
 }
 
-int entry_publish(struct entry *e, uint64_t start, uint64_t end)
+int entry_publish(struct entry *e, uint64_t start, uint64_t end, uint64_t until)
 {
 	struct settled s = { 0 };
 	int err;
@@ -198,6 +198,10 @@ int entry_publish(struct entry *e, uint64_t start, uint64_t end)
 		if (e->length < end)
 			e->length = end;
 		e->dirty = true;
+		e->soon.start = end;
+		e->soon.end = until - end < ENTRY_SOON ? until :
+							 end + ENTRY_SOON;
+		atomic_store(&e->held, false);
 		complete_locked(e);
 		settle_arrived_locked(e, start, end, &s);
 	}

@@ -25,6 +25,11 @@
  * film, its head and its index). */
 #define FILE_CURSORS 4
 
+/* What a running transfer brings next, so many bytes of it, comes as soon as it
+ * can: the planner has nothing to do for who waits for it. Not more than
+ * PLAN_NEAR_MIN. */
+#define ENTRY_SOON ((uint64_t)256 << 10)
+
 /* How long a refusal (404, 403 …) is repeated without asking again. */
 #define ENTRY_REFUSAL_MS 2000
 
@@ -71,6 +76,11 @@ struct entry {
 	struct wait_tree waits;		/* L: those for bytes, by the first that
 					   is missing */
 	_Atomic size_t n_waiters;	/* L; read without */
+	struct extent soon;		/* L: what the transfer that published
+					   last will bring next; unset by every
+					   plan */
+	_Atomic bool held;		/* it has brought some of that already,
+					   not yet published */
 	struct cache_file *files;	/* L */
 	bool dirty;			/* L: differs from the stored record */
 	_Atomic bool young;		/* known, but not to the store yet */
@@ -126,8 +136,10 @@ void entry_ref(struct entry *e);	/* in cache.c: cache->lock */
 void entry_unref(struct entry *e);
 
 /* Publish [start, end), already written to e->fd, and settle the waiters it
- * satisfies. Engine thread. 0 or -ENOMEM (then nothing is published). */
-int entry_publish(struct entry *e, uint64_t start, uint64_t end);
+ * satisfies; until: what brought it goes on to there. Engine thread. 0 or
+ * -ENOMEM (then nothing is published). */
+int entry_publish(struct entry *e, uint64_t start, uint64_t end,
+		  uint64_t until);
 
 /* The same for bytes that the disk would not take: kept in memory for a while
  * and published. 0 or -errno. */

@@ -138,6 +138,9 @@ static void flush(struct fetch *f, int64_t now)
 
 		if (t->phase != TRANSFER_BODY || t->abandoned || t->error)
 			continue;
+		/* Before the look at who waits: who comes later sees it. */
+		if (t->buffered)
+			atomic_store(&e->held, true);
 		if (t->buffered && (all || atomic_load(&e->n_waiters))) {
 			t->error = transfer_flush(t);
 			saver_queue(f->saver, e, false);
@@ -287,6 +290,11 @@ void fetch_kick(struct fetch *f, struct entry *e)
 		entry_unref(e);
 	if (wake)
 		curl_multi_wakeup(f->multi);
+}
+
+void fetch_wake(struct fetch *f)
+{
+	curl_multi_wakeup(f->multi);
 }
 
 bool fetch_alive(struct fetch *f, int timeout_ms)

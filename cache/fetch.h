@@ -19,6 +19,10 @@ int fetch_start(const struct conf *conf, struct saver *saver,
  * Takes a reference of its own. */
 void fetch_kick(struct fetch *f, struct entry *e);
 
+/* Make the thread go round soon, without looking at any entry anew: for bytes
+ * that it has and not published yet. Any thread. */
+void fetch_wake(struct fetch *f);
+
 /* Make the thread go round and wait for that, at most timeout_ms. False: it did
  * not, or there is none any more. Any thread but the engine's, no lock held. */
 bool fetch_alive(struct fetch *f, int timeout_ms);

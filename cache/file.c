@@ -313,8 +313,22 @@ static bool settled_already_locked(struct entry *e, struct cache_waiter *w)
 		(w->min < size - w->off ? w->min : size - w->off);
 }
 
+enum urgency { SETTLED_SOON, HELD_BACK, TO_BE_PLANNED };
+
+/* What the engine has to do for w, which is parked: nothing, write what it
+ * has, or plan. */
+static enum urgency urgency_locked(const struct entry *e,
+				   const struct cache_waiter *w)
+{
+	if (!w->min || w->missing < e->soon.start ||
+	    w->off + w->min > e->soon.end)
+		return TO_BE_PLANNED;
+	return atomic_load(&e->held) ? HELD_BACK : SETTLED_SOON;
+}
+
 bool cache_await(struct cache_waiter *w)
 {
+	enum urgency urgency = TO_BE_PLANNED;
 	struct entry *e = w->file->entry;
 	struct fetch *fetch = e->cache->fetch;
 
@@ -330,9 +344,13 @@ bool cache_await(struct cache_waiter *w)
 			e->cache->conf->read_timeout * INT64_C(1000);
 	if (w->min)
 		file_read_locked(w->file, w->off, w->min, true);
-	entry_park_locked(e, w);
+	if (entry_park_locked(e, w))
+		urgency = urgency_locked(e, w);
 	pthread_mutex_unlock(&e->lock);
-	fetch_kick(fetch, e);
+	if (urgency == TO_BE_PLANNED)
+		fetch_kick(fetch, e);
+	else if (urgency == HELD_BACK)
+		fetch_wake(fetch);
 	entry_unref(e);
 	return true;
 }

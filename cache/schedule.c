@@ -560,6 +560,7 @@ void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
 		in.fill = PLAN_FILL_NONE;
 	in.probe = facts && e->state == ENTRY_NEW;
 	n = plan_next(&in, actions, &e->wake_ms);
+	e->soon = (struct extent){ 0, 0 };
 	set_quiet_locked(e, &in);
 	pthread_mutex_unlock(&e->lock);
 

@@ -99,7 +99,7 @@ static int keep(struct transfer *t, const char *data, size_t len, uint64_t off)
 		err = -ESTALE;
 	}
 	if (!err)
-		return entry_publish(e, off, off + len);
+		return entry_publish(e, off, off + len, t->end);
 	log_error(LOG_STORE, "%s: %s: read on without keeping", e->label,
 		  strerror(-err));
 	cache_stored(e, err);
