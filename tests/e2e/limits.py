@@ -13,7 +13,7 @@ from spool import *
 
 SIZE = 8 << 20
 BIT = 300000
-HELD = int(os.environ.get("HELD_SECONDS", "5"))	# how long it is stopped
+HELD = int(os.environ.get("HELD_SECONDS", "3"))	# how long it is stopped
 # What readers may be told while there is nothing to work with.
 SHORT = "EMFILE ENFILE ENOMEM EIO ETIMEDOUT EHOSTUNREACH EAGAIN".split()
 
@@ -61,7 +61,7 @@ def get_or_nothing(d, url, want):
     """A GET that is answered rightly, refused, cut or not answered for a
     while."""
     try:
-        r = fetch(d.url(url), timeout=5)
+        r = fetch(d.url(url), timeout=2)
     except (OSError, http.client.HTTPException):
         return
     if r.status == 200:
@@ -95,6 +95,8 @@ def descriptors(s):
         old = prlimit(d, resource.RLIMIT_NOFILE, free[1])	# one is left
         failed = []
         for seed in range(10, 40):
+            if seed == 25:
+                prlimit(d, resource.RLIMIT_NOFILE, free[0])
             url = o.url(f"/gen/70000/{seed}.mp4")
             failed.append(right_or(SHORT, f"file {seed}", gen(70000, seed),
                                    read, d.path(url)))
@@ -137,7 +139,7 @@ def memory(s):
     if SANITIZED:
         raise Skip("sanitizers need memory")
     o = s.origin()
-    d = s.spoolfs(options={"read_timeout": 2})
+    d = s.spoolfs(options={"read_timeout": 1})
     warm = o.url("/gen/1M/1.mp4")
     want = gen(1 << 20, 1)
     equal(read(d.path(warm)), want, "before")
@@ -281,8 +283,8 @@ def small_machine(s):
 def held(s):
     "SIGSTOP past every deadline, then SIGCONT: readers go on"
     o = s.origin("* link=6M\n")
-    d = s.spoolfs(options={"stall_timeout": 2, "read_timeout": 3,
-                           "connect_timeout": 2, "fill": "none"})
+    d = s.spoolfs(options={"stall_timeout": 1, "read_timeout": 2,
+                           "connect_timeout": 1, "fill": "none"})
     load = readers(s, o, d, tolerated=["ETIMEDOUT", "EIO", "status 504",
                                        "status 502", "cut"],
                    limit=20 * SLACK + 2 * HELD)	# one may meet both
@@ -305,7 +307,7 @@ def clock_jumps(s):
     "the wall clock jumps by a day, ten years, to and fro: nobody waits longer"
     shim = Shim(s)
     o = s.origin("/stuck.mp4 stall=before\n* link=6M\n")
-    d = shim.daemon(s, options={"stall_timeout": 2, "read_timeout": 4})
+    d = shim.daemon(s, options={"stall_timeout": 1, "read_timeout": 2})
     load = readers(s, o, d)
     try:
         for jump in (86400, -86400, 10 * 366 * 86400, -10 * 366 * 86400, 0,
@@ -321,9 +323,9 @@ def clock_jumps(s):
             shim.clock(jump)
             ok(p.wait(40 * SLACK) != 0, "the stalled read fails")
             took = time.monotonic() - begin
-            note(f"clock {jump:+} s: a read with 4 s to go failed after "
+            note(f"clock {jump:+} s: a read with 2 s to go failed after "
                  f"{took:.1f} s")
-            ok(2.5 < took < 4 * 2 + 3 * SLACK, f"at its deadline: {took:.1f}")
+            ok(1 < took < 2 * 2 + 4 * SLACK, f"at its deadline: {took:.1f}")
         load.stop()
     finally:
         load.end()

@@ -275,11 +275,31 @@ def idle(s):
     p.wait(30)
 
 
+def all_at_once(*acts):
+    """Run them beside each other; the first problem is the caller's."""
+    problems = []
+
+    def run(act):
+        try:
+            act()
+        except Exception as error:
+            problems.append(error)
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for error in problems:
+        raise error
+
+
 @case
 def deadline(s):
     "a read, an open and a stat fail by themselves at their deadline"
     o, d, stuck = start(s, read_timeout="3", stall_timeout="2")
     equal(pread(stuck, 4096, 0), gen(SIZE, 1, 1, 0, 4096), "the warm part")
+    o.script("/mute.mp4 stall=before\n"
+             f"/stuck.mp4 wall={WALL} gen={SIZE}/1\n")
 
     def timed(function, *args):
         begin = time.monotonic()
@@ -287,11 +307,10 @@ def deadline(s):
         took = time.monotonic() - begin
         ok(2 < took < 3 + 4 * SLACK, f"after 3 s: {took:.1f} s")
 
-    timed(pread, stuck, 65536, WALL)
-    timed(pread, stuck, 65536, SIZE - 65536)
-    o.script("/mute.mp4 stall=before\n")
-    timed(os.stat, d.path(o.url("/mute.mp4")))
-    timed(read, d.path(o.url("/mute.mp4?other")))
+    all_at_once(lambda: timed(pread, stuck, 65536, WALL),
+                lambda: timed(pread, stuck, 65536, SIZE - 65536),
+                lambda: timed(os.stat, d.path(o.url("/mute.mp4"))),
+                lambda: timed(read, d.path(o.url("/mute.mp4?other"))))
 
 
 @case
@@ -301,17 +320,24 @@ def deadline_http(s):
     url = o.url("/stuck.mp4")
     o.script("/mute.mp4 stall=before\n"
              f"/stuck.mp4 wall={WALL} gen={SIZE}/1\n")
-    equal(fetch(d.url(o.url("/mute.mp4"))).status, 504, "no headers")
-    r = fetch(d.url(url), headers={"Range": f"bytes={SIZE - 100}-"})
-    equal(r.status, 504, "a small range behind the wall")
-    c = Raw(d.http).get("/" + name_of(url))
-    status, headers = c.head()
-    equal((status, headers["Content-Length"]), (200, str(SIZE)), "head")
-    body = c.file.read()
-    equal(len(body), WALL, "bytes up to the wall, then the end")
-    equal(hashlib.sha256(body).hexdigest(),
-          hashlib.sha256(gen(SIZE, 1, 1, 0, WALL)).hexdigest(), "bytes")
-    c.close()
+
+    def mute():
+        equal(fetch(d.url(o.url("/mute.mp4"))).status, 504, "no headers")
+
+    def small():
+        r = fetch(d.url(url), headers={"Range": f"bytes={SIZE - 100}-"})
+        equal(r.status, 504, "a small range behind the wall")
+
+    def large():
+        c = Raw(d.http).get("/" + name_of(url))
+        status, headers = c.head()
+        equal((status, headers["Content-Length"]), (200, str(SIZE)), "head")
+        body = c.file.read()
+        equal(len(body), WALL, "bytes up to the wall, then the end")
+        equal(hashlib.sha256(body).hexdigest(),
+              hashlib.sha256(gen(SIZE, 1, 1, 0, WALL)).hexdigest(), "bytes")
+        c.close()
+    all_at_once(mute, small, large)
 
 
 @case
