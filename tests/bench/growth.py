@@ -22,10 +22,10 @@ COLUMNS = [Column("read", "CPU µs, a read", 1), Column("wait", "it takes µs"),
 FLAT = 1.5	# times the first cost counts as flat
 
 
-def resident(pid):
-    """Bytes of memory that are no file's."""
+def resident(pid, kind="RssAnon"):
+    """Bytes of memory; those that are no file's unless kind is VmRSS."""
     with open(f"/proc/{pid}/status") as f:
-        return int(re.search(r"^RssAnon:\s+(\d+)", f.read(), re.M)[1]) * 1024
+        return int(re.search(rf"^{kind}:\s+(\d+)", f.read(), re.M)[1]) * 1024
 
 
 def read_cost(p, r, places):
@@ -131,7 +131,7 @@ def entries(lab, origin, count):
         begin = time.monotonic()
         p.start()
         values = {"start": time.monotonic() - begin,
-                  "memory": resident(p.daemon.pid) / MIB}
+                  "memory": resident(p.daemon.pid, "VmRSS") / MIB}
         values.update(open_cost(p, lab.size(2000, 500), count))
         if origin.stats()["requests"] != before:
             raise OSError("what the records say is here is not")

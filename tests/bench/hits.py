@@ -21,6 +21,7 @@ COLUMNS = [Column("large", "MB/s, large file", ratio=True)]
 for n in CONNECTIONS:
     COLUMNS += [Column(f"rate{n}", f"ranges/s, {n}", ratio=True),
                 Column(f"p99_{n}", "p99 ms", 1, ratio=True)]
+COLUMNS.append(Column("cpu", "CPU µs a range", 1, ratio=True))
 
 CONF = """
 daemon off;
@@ -68,8 +69,11 @@ def ranges(lab, url, size, connections, seconds):
 def hits(lab, p, size, seconds):
     url = p.target("1.bin")
     values = {"large": size / read_all(url, size) / MB}
+    before = p.cpu()
     for n in CONNECTIONS:
         values.update(ranges(lab, url, size, n, seconds))
+    count = sum(values[f"rate{n}"] for n in CONNECTIONS) * seconds
+    values["cpu"] = (p.cpu() - before) * 1e6 / count
     return values
 
 

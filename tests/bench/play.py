@@ -75,16 +75,16 @@ class Player:
         self.socket.close()
 
 
-def watch(lab, target):
+def watch(lab, target, pause=PAUSE):
     """(start, median seek) in seconds."""
     player = Player(lab.sandbox)
     try:
         start = player.shows("loadfile", target)
-        time.sleep(PAUSE)
+        time.sleep(pause)
         seeks = []
         for percent in SEEKS:
             seeks.append(player.shows("seek", percent, "absolute-percent"))
-            time.sleep(PAUSE)
+            time.sleep(pause)
     finally:
         player.close()
     return start, statistics.median(seeks)
@@ -138,7 +138,7 @@ class Theatre:
         read_all(p.target(name))
         at_rest(self.origin)
         self.origin.reset()
-        watch(self.lab, p.target(name))
+        watch(self.lab, p.target(name), 0)
         self.origin.script(self.script)
         return self.origin.stats()["requests"]
 
@@ -154,7 +154,7 @@ def bench(lab):
         run.insert(1, (LIMIT, lambda: theatre.direct(name)))
         others = [(p.name, lambda p=p: theatre.through(p, name))
                   for p in lab.peers if p is not peers.Nbdkit]
-        lab.run(table, run, others if name == FILMS[0][1] else [], share=5)
+        lab.run(table, run, others if name == FILMS[0][1] else [], share=8)
         table.print()
         for p in peers.OURS:
             row = f"{title}: {p.name}"

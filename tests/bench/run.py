@@ -95,7 +95,8 @@ def summary():
         return
     say("\n== goals")
     width = max(len(text) for _, _, text, _, _ in lab.verdicts)
-    for _, number, text, got, word in lab.verdicts:
+    for _, number, text, got, word in sorted(lab.verdicts,
+                                             key=lambda v: v[1]):
         say(f"  {number}  {text.ljust(width)}  {got:>8}  {word}")
 
 

@@ -106,7 +106,7 @@ def bench(lab):
             for p in lab.peers]
     others.append(("floor: 16 connections, not kept",
                 lambda: link(origin, size)))
-    lab.run(table, run, others)
+    lab.run(table, run, others, share=10)
     table.print()
     for p in peers.OURS:
         table.goal(3, f"{p.name}: median ÷ a request ≤ 1.1",
