@@ -532,7 +532,7 @@ int cache_drop(struct cache *c, const char *url)
 int cache_url_of_name(struct cache *c, const char *name, char **url)
 {
 	struct store_record rec;
-	int err = store_load(c->store, name, NULL, &rec);
+	int err = store_peek(c->store, name, &rec);
 
 	if (err)
 		return -ENOENT;

@@ -186,10 +186,14 @@ static void prune(struct store *s, const char *name)
  * between, it is either whole or swept away, never a file of nobody. */
 static int forget(struct store *s, const char *name, int dir, const char *leaf)
 {
-	int place, removed, err = 0;
+	int data = -1, place, removed, err = 0;
 
 	pthread_mutex_lock(&s->lock);
 	place = parts_find_any(dir, leaf, true);
+	/* A large file takes a while to go: with the last descriptor, not under
+	 * the lock. */
+	if (place >= 0)
+		data = part_open(dir, leaf, place, O_RDONLY);
 	if (place >= 0)
 		parts_place_locked(dir, leaf, place, false);
 	removed = parts_remove_locked(dir, leaf);
@@ -197,6 +201,8 @@ static int forget(struct store *s, const char *name, int dir, const char *leaf)
 	if (removed > 0)
 		err = folder_flush(dir);
 	prune(s, name);
+	if (data >= 0)
+		close(data);
 	return removed < 0 ? removed : err;
 }
 
