@@ -36,11 +36,11 @@
  *    network. They may touch the disk (pread, loading a record).
  *
  * LOCKS, in order: entry's save lock -> entry -> saver's queue, engine's inbox
- * -> cache (the table and the reference counts, a leaf). No lock is held across
- * a curl call, a callback or a wait; only the save lock across a disk flush, and
- * that of an entry that nobody has while it is loaded or evicted.
- * Data is written before it is published under the entry's lock, so a reader
- * that saw an extent may pread it without the lock.
+ * -> cache (the table and the reference counts), evictor: leaves. No lock is
+ * held across a curl call, a callback or a wait; only the save lock across a
+ * disk flush, and that of an entry that nobody has while it is loaded or
+ * evicted. Data is written before it is published under the entry's lock, so a
+ * reader that saw an extent may pread it without the lock.
  *
  * WHO ANSWERS A WAITING READER: the engine. A published waiter is settled by
  * the bytes, by end of file, by a permanent error, by its deadline
