@@ -12,7 +12,8 @@ from tap import wait_for
 
 COLUMNS = [Column("rate", "MB/s, together"),
            Column("least", "least ÷ mean", 2),
-           Column("most", "most ÷ mean", 2)]
+           Column("most", "most ÷ mean", 2),
+           Column("none", "got nothing")]
 SIZE, LINK = 256 * MIB, "link=200MB delay=20ms"
 LATENCY = [Column("alone", "ms, link idle", 1),
            Column("beside", "ms, link full", 1)]
@@ -43,7 +44,7 @@ def fair(targets, seconds):
         t.join()
     mean = sum(sample) / len(sample)
     return {"rate": sum(sample) / took / MB, "least": min(sample) / mean,
-            "most": max(sample) / mean}
+            "most": max(sample) / mean, "none": sample.count(0)}
 
 
 def ours(lab, peer, origin, count, seconds):

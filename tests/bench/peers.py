@@ -37,11 +37,14 @@ def processes(group):
     return found
 
 
-def cpu_ns(pid):
-    """Of all living threads."""
+def cpu_ns(pid, name=None):
+    """Of all living threads, or those of this name."""
     total = 0
     for task in os.listdir(f"/proc/{pid}/task"):
         try:
+            with open(f"/proc/{pid}/task/{task}/comm") as f:
+                if name and f.read().strip() != name:
+                    continue
             with open(f"/proc/{pid}/task/{task}/schedstat") as f:
                 total += int(f.read().split()[0])
         except OSError:

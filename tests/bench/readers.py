@@ -40,7 +40,7 @@ def bench(lab):
     run = [row(p, n) for p in peers.OURS for n in (1, count)]
     others = [row(p, count) for p in lab.peers]
     others.append(("floor: the file itself",
-                lambda: native(server.files[0], size, count)))
+                   lambda: native(server.files[0], size, count)))
     lab.run(table, run, others)
     table.print()
     for p in peers.OURS:

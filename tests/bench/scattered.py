@@ -103,9 +103,9 @@ def bench(lab):
            for p in peers.OURS]
     run.insert(1, (LIMIT, lambda: limit(origin, size)))
     others = [(p.name, lambda p=p: scattered(lab, p, origin, size))
-            for p in lab.peers]
+              for p in lab.peers]
     others.append(("floor: 16 connections, not kept",
-                lambda: link(origin, size)))
+                   lambda: link(origin, size)))
     lab.run(table, run, others, share=10)
     table.print()
     for p in peers.OURS:
