@@ -35,7 +35,8 @@ struct tree_node;
 
 struct passthrough {
 	bool wanted;
-	int device;		/* the session's; immutable once attached */
+	int device;		/* the session's, or -1: off; immutable once
+				   attached */
 	_Atomic bool on;	/* agreed upon with the kernel */
 	_Atomic uint64_t init;	/* the INIT that is being answered, or 0 */
 	pthread_mutex_t lock;	/* also for what tree_node has for us */
