@@ -27,7 +27,7 @@ import time
 import traceback
 
 from files import name_of, process_state
-from servers import ORIGIN
+from servers import ORIGIN, gen
 from tap import Failure, at_most, equal, note, ok, one_of, wait_for
 
 MB = 1000000
@@ -116,6 +116,11 @@ def kept(d, url):
     return Kept("whole" if whole else "part", one["generation"], present)
 
 
+def becomes_kept(d, url, state):
+    wait_for(lambda: kept(d, url).state == state,
+             f"{url}: {state} in the cache")
+
+
 def check_kept(d, url, want):
     """Every byte that the record says is there, is right."""
     base = os.path.join(d.cache, name_of(url))
@@ -153,6 +158,7 @@ class Bystander:
         self.want = content(70000, 77)
         for act in (by_mount, by_http):
             self._look(act, self.warm, self.want)
+        becomes_kept(d, self.warm, "whole")
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -168,9 +174,12 @@ class Bystander:
             while not self.rounds or not self._over.wait(0.2):
                 self.rounds += 1
                 cold = self.o.url(f"/gen/5000/{100 + self.rounds}.mp4")
+                # Not content(): the end of a child interrupts blocked reads,
+                # which Python then begins anew.
+                want = gen(5000, 100 + self.rounds)
                 for act in (by_mount, by_http):
                     self._look(act, self.warm, self.want)
-                    self._look(act, cold, content(5000, 100 + self.rounds))
+                    self._look(act, cold, want)
         except Exception as problem:
             self.problem = problem
 
@@ -271,6 +280,7 @@ def right_after(errnos, *statuses, opens=4):
             got = f.read()
         equal((len(got.data), got.end), (len(f.want), None),
               f"{f.name}: bytes and end after {ends}")
+        f.is_kept("whole")
         note(f"{f.name}: {ends}, then all of it")
     return check
 

@@ -127,6 +127,7 @@ def quiet_ranges(s):
     for front in "mh":
         equal(got[front], gen(size, 1, 1, 19 * MB, 1000), "tail")
         at_most(o.sent(f"/{front}.mp4"), 5 * MB, "bytes sent for it")
+        becomes_kept(d, o.url(f"/{front}.mp4"), "part")
 
 
 @case
@@ -250,6 +251,7 @@ def huge(s):
             except OSError as error:
                 one_of(error.errno, (errno.EFBIG, errno.EIO, errno.EINVAL),
                        f"mount, tail of {size}")
+        becomes_kept(d, url, "part")
         equal(read(d.path(o.url("/gen/99/1.mp4"))), gen(99, 1), "another")
 
 

@@ -1,4 +1,5 @@
 """TLS: an origin is believed only with a certificate that holds."""
+from faulty import becomes_kept, check_kept
 from spool import *
 
 
@@ -140,6 +141,7 @@ def drops(s):
             ok(any(r["end"] == how[:how.index("=")] for r in rows) or
                "stall" in how, f"{how} took place")
             at_most(o.sent(path), size * 1.5, f"bytes sent, {how}")
+            becomes_kept(d, o.url(path), "whole")
 
 
 @case
@@ -163,8 +165,8 @@ def truncated(s):
     except http.client.IncompleteRead as short:
         body, end = short.partial, "a cut"
     equal((body, end), (want[:100000], "a cut"), "HTTP")
-    ok(not os.path.exists(os.path.join(d.cache, name_of(url))),
-       "not a finished file in the cache")
+    becomes_kept(d, url, "part")
+    equal(check_kept(d, url, want).present, [(0, 100000)], "in the cache")
 
 
 @case
