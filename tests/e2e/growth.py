@@ -6,6 +6,7 @@ import random
 from spool import *
 
 SIZE = 300000
+LANES = 4	# of faults, which wait: divides their number
 # Faults that are over soon; what is read is right or an error.
 FAULTS = ["", "drop=100000", "reset=100000", "status=404", "status=403",
           "ranges=ignore", "ranges=off", "ranges=no-header", "length=chunked",
@@ -47,13 +48,30 @@ def figures(d):
     return d.fds(), d.threads(), d.resident()
 
 
-def repeat(s, act, times):
+def side_by_side(act, times, lanes):
+    """act(n) for n below times, in lanes that share no file."""
+    problems = []
+
+    def lane(first):
+        try:
+            for n in range(first, times, lanes):
+                act(n)
+        except BaseException as error:
+            problems.append(error)
+    threads = [threading.Thread(target=lane, args=(n,)) for n in range(lanes)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for error in problems:
+        raise error
+
+
+def repeat(s, act, times, lanes=1):
     """act(n) until all has settled, and then `times` times, measured."""
-    for n in range(times // 3):
-        act(n)
+    side_by_side(act, times // 3, lanes)
     before = figures(s.daemons[0])
-    for n in range(times):
-        act(n)
+    side_by_side(act, times, lanes)
     d = s.daemons[0]
     wait_for(lambda: d.fds() <= before[0] + 8, "descriptors to be closed", 20)
     after = figures(d)
@@ -77,7 +95,8 @@ def faults(s):
     d = s.spoolfs(options={"read_timeout": 3, "stall_timeout": 1,
                            "log_level": "error"})
     seen = collections.Counter()
-    repeat(s, lambda n: one(o, d, dice, n, seen), 1000)
+    repeat(s, lambda n: one(o, d, dice, n, seen), 1000,
+           LANES)
     note(dict(seen))
 
 

@@ -1,7 +1,7 @@
 """kill -9 at random moments of a mixed load: no wrong byte, and nothing that
 was downloaded two seconds before is downloaded again.
 
-    tests/e2e/kills.py			10 kills
+    tests/e2e/kills.py			6 kills
     KILLS=200 tests/e2e/kills.py	as many as make check-kills does
     KILLS_SEED=... 			the dice of an earlier run
 """
@@ -10,7 +10,7 @@ import random
 from load import File, Load
 from spool import *
 
-KILLS = int(os.environ.get("KILLS", "10"))
+KILLS = int(os.environ.get("KILLS", "6"))
 SEED = int(os.environ.get("KILLS_SEED", "0")) or random.randrange(1, 1 << 32)
 LINK = 8 << 20			# bytes a second, all requests together
 SIZE = 24 << 20
