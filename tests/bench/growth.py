@@ -25,7 +25,8 @@ FLAT = 1.5	# times the first cost counts as flat
 def resident(pid, kind="RssAnon"):
     """Bytes of memory; those that are no file's unless kind is VmRSS."""
     with open(f"/proc/{pid}/status") as f:
-        return int(re.search(rf"^{kind}:\s+(\d+)", f.read(), re.M)[1]) * 1024
+        found = re.search(rf"^{kind}:\s+(\d+)", f.read(), re.M)
+    return int(found[1]) * 1024
 
 
 def read_cost(p, r, places):
