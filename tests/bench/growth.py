@@ -47,7 +47,8 @@ def receive_cost(p, r, off):
         got += n
         if got >= PIECE:
             break
-    return {"received": (peers.cpu_ns(p.daemon.pid) - before) / 1e6 / (got / MIB)}
+    spent = peers.cpu_ns(p.daemon.pid) - before
+    return {"received": spent / 1e6 / (got / MIB)}
 
 
 def some(count, places):

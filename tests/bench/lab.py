@@ -120,7 +120,8 @@ class Lab:
 
     def run(self, table, ours, peers=(), share=SHARE, limit=60):
         """Run (name, function) contenders, ours and the limits, and peers.
-        share: seconds for each of ours; limit: seconds until the machine is cleared of one that hangs."""
+        share: seconds for each of ours; limit: seconds until the machine
+        is cleared of one that hangs."""
         line = [(*c, share) for c in ours] + \
             [(*c, PEER_SHARE) for c in peers]
         names = [name for name, _, _ in line]
