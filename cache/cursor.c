@@ -76,6 +76,17 @@ static uint64_t expect(const struct plan_cursor *cur, size_t n, int64_t now_ms)
 		     PLAN_WINDOW_MIN);
 }
 
+/* Who goes to a new place has no use for what is ahead of the old one. */
+static void leave_last(struct plan_cursor *cur, size_t n)
+{
+	struct plan_cursor *last = cur;
+
+	for (size_t i = 1; i < n; i++)
+		if (cur[i].used_ms > last->used_ms)
+			last = &cur[i];
+	last->left = last->run > 0;
+}
+
 /* It may well end where the places before did. */
 static bool as_expected(const struct plan_cursor *c)
 {
@@ -112,6 +123,9 @@ size_t plan_read(struct plan_cursor *cur, size_t n, uint64_t off, uint64_t len,
 	c = &cur[i];
 	if (!len)
 		return i;
+	if (!same)
+		leave_last(cur, n);
+	c->left = false;
 	if (!same)
 		*c = (struct plan_cursor){ .pos = off,
 					   .taste = expect(cur, n, now_ms) };

@@ -267,7 +267,7 @@ static uint64_t worth(const struct plan *p, const struct plan_cursor *c)
 {
 	uint64_t half = view_ahead(p, c) / 2;
 
-	return p->lanes > 1 ? least(half, p->piece) : half;
+	return view_lanes(p, c) > 1 ? least(half, p->piece) : half;
 }
 
 /* Is gap, of which the window shows [start, end), to be asked for yet? Or else
@@ -287,7 +287,7 @@ static bool next_piece(struct plan *p, const struct plan_cursor *c,
 	struct extent gap;
 
 	if (!view_gap(p, c->pos, end, &gap) ||
-	    view_busy(p, c->pos, end) >= p->lanes ||
+	    view_busy(p, c->pos, end) >= view_lanes(p, c) ||
 	    !view_gap(p, gap.start, p->limit, &gap) ||
 	    !is_due(p, c, &gap, least(end, gap.end)))
 		return false;
@@ -568,5 +568,7 @@ uint64_t plan_quiet_until(const struct plan_input *in,
 	if (in->fill == PLAN_FILL_PLAYING && c->run < PLAN_SEQUENTIAL)
 		until = least(until, plus(c->pos,
 					  PLAN_SEQUENTIAL - 1 - c->run));
+	if (p.lanes > 1 && c->run < PLAN_GREEDY)
+		until = least(until, plus(c->pos, PLAN_GREEDY - 1 - c->run));
 	return until;
 }

@@ -40,6 +40,8 @@
 						   known, at once */
 #define PLAN_SEQUENTIAL ((uint64_t)4 << 20)	/* read in one run: proves a
 						   playback or a copy */
+#define PLAN_GREEDY ((uint64_t)8 << 20)		/* read in one run: worth more
+						   than one connection */
 #define PLAN_FILL_CHUNK ((uint64_t)32 << 20)
 #define PLAN_IDLE_MS 10000			/* a reader that rests so long
 						   is no demand */
@@ -55,6 +57,7 @@ struct plan_cursor {
 				   places before; 0: nothing is known */
 	uint64_t end;		/* will be read up to here, and no further;
 				   PLAN_END_OPEN: from here on; 0: not said */
+	bool left;		/* its reader has gone to a new place since */
 };
 
 #define PLAN_END_OPEN UINT64_MAX
@@ -69,7 +72,8 @@ struct plan_cursor {
  * first read is at 0 and wants more than those. One that begins anew is
  * expected to be read as far as the last two places were (two, for one short
  * one may be an index), but PLAN_WINDOW_MIN at most; if that is less, its
- * window opens only past it. A read of nothing changes
+ * window opens only past it. The one used last is left then, until its reader
+ * comes back. A read of nothing changes
  * nothing; so does the same read made again, as after waiting for it. Returns
  * the cursor's index. n >= 1; unused cursors are zeroed. end is the caller's:
  * 0 in a cursor that begins anew. */
@@ -107,7 +111,7 @@ struct plan_input {
 	const struct plan_cursor *cursors;
 	size_t n_cursors;
 	unsigned max_flights;	/* of this entry at once, >= 1 */
-	unsigned lanes;		/* … for one reader who goes on in sequence and
+	unsigned lanes;		/* … for one reader who has read PLAN_GREEDY and
 				   starves; 0 is 1 */
 	enum plan_fill fill;
 	uint64_t rate;		/* bytes/s of one connection, 0 unknown */

@@ -110,7 +110,15 @@ bool view_missing(const struct plan *p, const struct plan_wait *w,
 
 bool view_idle(const struct plan *p, const struct plan_cursor *c)
 {
-	return !c->run || later(c->used_ms, PLAN_IDLE_MS) <= p->in->now_ms;
+	return !c->run || c->left ||
+	       later(c->used_ms, PLAN_IDLE_MS) <= p->in->now_ms;
+}
+
+/* A player that has been sent somewhere reads all it can get, too, but not for
+ * long: it may soon be sent elsewhere. */
+unsigned view_lanes(const struct plan *p, const struct plan_cursor *c)
+{
+	return c->run >= PLAN_GREEDY ? p->lanes : 1;
 }
 
 uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c)
@@ -118,7 +126,7 @@ uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c)
 	uint64_t ahead = c->window;
 
 	/* Enough for all connections to be tried. */
-	if (p->lanes > 1 && c->window >= STARVED)
+	if (view_lanes(p, c) > 1 && c->window >= STARVED)
 		ahead = most(ahead, least((p->lanes + 1) * p->piece,
 					  PLAN_WINDOW_MAX));
 	if (!c->end)

@@ -79,8 +79,10 @@ bool view_gap(const struct plan *p, uint64_t from, uint64_t limit,
 bool view_missing(const struct plan *p, const struct plan_wait *w,
 		  uint64_t *off);
 
-/* Nobody reads at c (any more). */
+/* Nobody reads at c (any more, or at the moment). */
 bool view_idle(const struct plan *p, const struct plan_cursor *c);
+/* How many flights may bring what a reader at c wants. */
+unsigned view_lanes(const struct plan *p, const struct plan_cursor *c);
 /* How much is wanted ahead of a reader at c. 0: nothing yet. */
 uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c);
 /* Where that ends. */

@@ -84,9 +84,9 @@ def sequential(s, rules, seconds=3):
 @case
 def lanes(s):
     "connections are added where each brings more, and not where none does"
-    _, rate, widest = sequential(s, "* delay=20ms rate=5MB\n")
+    _, rate, widest = sequential(s, "* delay=20ms rate=10MB\n")
     at_least(widest, 4, "requests at once")
-    at_least(rate, 12 if SANITIZED else 25, "MB/s from 5 of each connection")
+    at_least(rate, 15 if SANITIZED else 25, "MB/s from 10 of each connection")
     rate, _, widest = sequential(s, "* delay=20ms link=10MB\n")
     at_most(widest, 10, "requests at once on a full line")
     at_least(rate, 6, "MB/s of its 10")

@@ -29,8 +29,10 @@ static void test_read(void)
 	j = plan_read(c, 2, 50 * MIB, 64 * KIB, true, NOW + 1);
 	ok(i != j, "a jump is another cursor");
 	is_uint(c[j].window, 0, "… which begins anew");
+	ok(c[i].left && !c[j].left, "… and leaves the first");
 	is_uint(plan_read(c, 2, 5 * MIB + 128 * KIB, 64 * KIB, false, NOW + 2),
 		i, "the first one is not forgotten");
+	ok(!c[i].left && !c[j].left, "… and none is left for one of old");
 	is_uint(plan_read(c, 2, 5 * MIB + 256 * KIB, 64 * KIB, false, NOW + 3),
 		i, "a short skip is the same reader");
 	is_uint(c[i].run, 256 * KIB, "… but what was skipped was not read");
@@ -387,9 +389,15 @@ static const struct rule {
 	  .n_want = 1 },
 	{ "lanes are not for a small window", GIB, PLAN_RANGES_YES,
 	  .present = { { 0, 10 * MIB } }, .fill = PLAN_FILL_NONE, .lanes = 8,
-	  .cursors = { WINDOW(10 * MIB, 2 * MIB, 2 * MIB) },
+	  .cursors = { WINDOW(10 * MIB, 8 * MIB, 2 * MIB) },
 	  .rate = 20 * MIB, .latency_us = 50000,
 	  .want = { { PLAN_START, PLAN_AHEAD, 0, 10 * MIB, 12 * MIB } },
+	  .n_want = 1 },
+	{ "nor for who has not read much", GIB, PLAN_RANGES_YES,
+	  .present = { { 0, 10 * MIB } }, .fill = PLAN_FILL_NONE, .lanes = 8,
+	  .cursors = { WINDOW(10 * MIB, 7 * MIB, 16 * MIB) },
+	  .rate = 20 * MIB, .latency_us = 50000,
+	  .want = { { PLAN_START, PLAN_AHEAD, 0, 10 * MIB, 14 * MIB } },
 	  .n_want = 1 },
 
 	/* fill */
@@ -477,6 +485,14 @@ static const struct rule {
 	{ "one that its reader just skipped is not", GIB, PLAN_RANGES_YES,
 	  .flights = { { 46 * MIB, 48 * MIB, true } },
 	  .cursors = { WINDOW(49 * MIB, MIB, 0) }, .n_want = 0 },
+	{ "so is one whose reader has gone elsewhere", GIB, PLAN_RANGES_YES,
+	  .flights = { { 50 * MIB, 60 * MIB, true } },
+	  .waits = { { 900 * MIB, 900 * MIB + 1 } },
+	  .cursors = { { .pos = 49 * MIB, .run = 20 * MIB, .window = 8 * MIB,
+			 .used_ms = NOW, .left = true } },
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 900 * MIB,
+		      900 * MIB + PLAN_PROBE },
+		    { PLAN_STOP, 0, 0, 0, 0 } }, .n_want = 2 },
 	{ "not for so little", GIB, PLAN_RANGES_YES,
 	  .flights = { { 50 * MIB, 51 * MIB, true } }, .n_want = 0 },
 	{ "not while its headers are out", GIB, PLAN_RANGES_YES,

@@ -113,6 +113,7 @@ static void any_readers(struct snapshot *s, uint64_t span)
 			.run = one_in(8) ? 0 : some(64 * MIB),
 			.window = one_in(3) ? 0 : 2 * MIB + some(62 * MIB),
 			.used_ms = one_in(4) ? NOW - (int64_t)any(20000) : NOW,
+			.left = one_in(8),
 			.taste = one_in(2) ? 0 : some(2 * MIB),
 			.end = !one_in(4) ? 0 : one_in(2) ? PLAN_END_OPEN :
 			       any_place(s, span),
