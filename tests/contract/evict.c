@@ -15,15 +15,16 @@
 #include "tests/tap.h"
 
 #define SIZE 100000
-#define N_READERS 1	/* more, and it is hardly ever free */
-#define ROUNDS 100
+#define N_READERS 2
+#define READS 3
+#define ROUNDS 300
 #define NAME "https/h/film.mp4"
 #define URL "https://h/film.mp4"
 
 static char folder[] = "/tmp/spool-evict-XXXXXX";
 static struct conf conf;
 static struct cache *cache;
-static _Atomic bool ended;
+static pthread_barrier_t turn;	/* begins, and ends */
 static _Atomic unsigned right, wrong, unknown;
 static unsigned char content[SIZE];
 
@@ -98,8 +99,12 @@ static void read_once(void)
 static void *reader(void *arg)
 {
 	(void)arg;
-	while (!ended)
-		read_once();
+	for (int i = 0; i < ROUNDS; i++) {
+		pthread_barrier_wait(&turn);
+		for (int k = 0; k < READS; k++)
+			read_once();
+		pthread_barrier_wait(&turn);
+	}
 	return NULL;
 }
 
@@ -143,32 +148,42 @@ static void test_in_use(void)
 
 static void test_race(void)
 {
-	unsigned gone = 0, busy = 0, other = 0, half = 0;
+	unsigned first = 0, busy = 0, other = 0, half = 0;
 	pthread_t threads[N_READERS];
-	size_t n = 0;
 
-	while (n < N_READERS &&
-	       !pthread_create(&threads[n], NULL, reader, NULL))
-		n++;
-	/* A reader has it only now and then: until it has gone so often. */
-	while (gone < ROUNDS && !other && put_film()) {
+	pthread_barrier_init(&turn, NULL, N_READERS + 1);
+	for (size_t i = 0; i < N_READERS; i++)
+		if (pthread_create(&threads[i], NULL, reader, NULL))
+			exit(1);
+	for (int i = 0; i < ROUNDS; i++) {
 		int err;
 
+		other += !put_film();
+		pthread_barrier_wait(&turn);
+		err = cache_evict(cache, URL, NAME);
+		first += !err;
+		busy += err == -EBUSY;
+		other += err && err != -EBUSY;
+		half += err ? !is_whole() : !is_gone();
+		pthread_barrier_wait(&turn);
+		/* The engine still has to be told that nobody waits. */
 		while ((err = cache_evict(cache, URL, NAME)) == -EBUSY)
-			busy++;
-		gone += !err;
+			other += !cache_alive(cache, 10000);
 		other += err != 0;
 		half += !is_gone();
 	}
-	ended = true;
-	while (n)
-		pthread_join(threads[--n], NULL);
-	diag("%u went, %u in use; %u reads right, %u unknown", gone, busy,
-	     right, unknown);
-	is_uint(gone, ROUNDS, "it went");
-	is_uint(wrong, 0, "no reader got anything else");
-	is_uint(half, 0, "what goes is gone");
-	ok(right && unknown, "readers came before and after");
+	for (size_t i = 0; i < N_READERS; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&turn);
+	diag("%u went at once, %u were in use; %u reads right, %u unknown",
+	     first, busy, right, unknown);
+	is_uint(first + busy, ROUNDS, "it went, or somebody had it");
+	is_uint(other, 0, "and at rest it always goes");
+	is_uint(half, 0, "all of it or nothing of it");
+	is_uint(right + unknown, ROUNDS * N_READERS * READS,
+		"a reader gets what it is, or finds nothing known");
+	is_uint(wrong, 0, "and nothing else");
+	ok(right, "some came before");
 }
 
 int main(void)
