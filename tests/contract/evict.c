@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,7 @@
 #define SIZE 100000
 #define N_READERS 2
 #define READS 3
-#define ROUNDS 300
+#define ROUNDS 500
 #define NAME "https/h/film.mp4"
 #define URL "https://h/film.mp4"
 
@@ -25,12 +26,12 @@ static char folder[] = "/tmp/spool-evict-XXXXXX";
 static struct conf conf;
 static struct cache *cache;
 static pthread_barrier_t turn;	/* begins, and ends */
-static _Atomic unsigned right, wrong, unknown;
+static _Atomic unsigned right, wrong, unknown, pulled, came;
 static unsigned char content[SIZE];
 
 static const char *path_of(const char *suffix)
 {
-	static char path[128];
+	static _Thread_local char path[128];
 
 	snprintf(path, sizeof(path), "%s/" NAME "%s", folder, suffix);
 	return path;
@@ -69,13 +70,23 @@ static bool put_film(void)
 	return good;
 }
 
+static bool is_whole(void)
+{
+	struct stat data, meta;
+
+	return stat(path_of(""), &data) == 0 && data.st_size == SIZE &&
+	       stat(path_of(".meta"), &meta) == 0;
+}
+
 static void read_once(void)
 {
 	static _Thread_local unsigned char buf[SIZE + 1];
 	struct cache_info info;
 	struct cache_file *f;
-	int err = cache_open(cache, URL, &f);
+	int err;
 
+	came++;
+	err = cache_open(cache, URL, &f);
 	if (err) {
 		wrong++;
 		return;
@@ -92,6 +103,7 @@ static void read_once(void)
 			right++;
 		else
 			wrong++;
+		pulled += !is_whole();
 	}
 	cache_close(f);
 }
@@ -106,14 +118,6 @@ static void *reader(void *arg)
 		pthread_barrier_wait(&turn);
 	}
 	return NULL;
-}
-
-static bool is_whole(void)
-{
-	struct stat data, meta;
-
-	return stat(path_of(""), &data) == 0 && data.st_size == SIZE &&
-	       stat(path_of(".meta"), &meta) == 0;
 }
 
 static bool is_gone(void)
@@ -158,8 +162,13 @@ static void test_race(void)
 	for (int i = 0; i < ROUNDS; i++) {
 		int err;
 
+		unsigned before = i % (N_READERS * READS + 1);
+
 		other += !put_film();
+		came = 0;
 		pthread_barrier_wait(&turn);
+		while (came < before)	/* they come, whatever we do */
+			sched_yield();
 		err = cache_evict(cache, URL, NAME);
 		first += !err;
 		busy += err == -EBUSY;
@@ -183,6 +192,7 @@ static void test_race(void)
 	is_uint(right + unknown, ROUNDS * N_READERS * READS,
 		"a reader gets what it is, or finds nothing known");
 	is_uint(wrong, 0, "and nothing else");
+	is_uint(pulled, 0, "and what it has is not taken away");
 	ok(right, "some came before");
 }
 
