@@ -2,8 +2,9 @@
 
 #include "plan_view.h"
 
-/* An abort costs an HTTP/1.1 connection: not for so little. */
-#define ABORT_MIN ((uint64_t)1 << 20)
+/* An abort costs an HTTP/1.1 connection, which is a round trip: not for so
+ * little, nor for what comes in one. */
+#define ABORT_MIN PLAN_NEAR_MIN
 /* A first read so near the end is after an index: take all of it. */
 #define TAIL ((uint64_t)512 << 10)
 /* Background fill holds back so long after a read at a new place, or one that
