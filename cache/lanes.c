@@ -80,7 +80,7 @@ void lanes_refused(struct lanes *l, unsigned served, int64_t now_ms)
 {
 	/* Those that were under way together are refused together. */
 	if (now_ms < l->calm_until_ms) {
-		if (served && served < l->served)
+		if (served && (!l->served || served < l->served))
 			l->served = served;
 		return;
 	}
@@ -89,7 +89,7 @@ void lanes_refused(struct lanes *l, unsigned served, int64_t now_ms)
 	if (l->calm_ms > LANES_CALM_MAX_MS)
 		l->calm_ms = LANES_CALM_MAX_MS;
 	l->calm_until_ms = now_ms + l->calm_ms;
-	l->served = served ? served : 1;
+	l->served = served;
 }
 
 /* Whether the step from a level to the next pays; and whether that is known. */
@@ -128,5 +128,7 @@ unsigned lanes_allowed(const struct lanes *l, unsigned max, int64_t now_ms)
 
 unsigned lanes_cap(const struct lanes *l, unsigned max, int64_t now_ms)
 {
-	return now_ms < l->calm_until_ms && l->served < max ? l->served : max;
+	if (now_ms >= l->calm_until_ms || !l->served)
+		return max;
+	return l->served < max ? l->served : max;
 }

@@ -4,7 +4,8 @@
  * steps, 1, 2, 4 …, as long as each step is measured to pay: what all of them
  * bring together is a quarter more than before. A step that has not paid is
  * tried again after LANES_RETRY_MS. A host that refuses (429, 503) is left
- * with those that it was serving, and its readers with one each, for a while.
+ * with those that it was serving, and its readers with one each, for a while;
+ * one that refuses when it was serving none has not too many.
  *
  * It does not decide who gets a connection, nor for what: plan.h, schedule.c.
  */
@@ -36,7 +37,7 @@ struct lanes {
 	/* refused */
 	int64_t calm_until_ms;
 	int64_t calm_ms;		/* how long the last time */
-	unsigned served;		/* connections it was serving */
+	unsigned served;		/* connections it was serving, or 0 */
 };
 
 /* Account for bytes that came since the last call, from all connections of the

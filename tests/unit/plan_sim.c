@@ -700,15 +700,21 @@ static void test_lanes_table(void)
 	lanes_refused(&l, 2, now + 10);
 	is_uint(lanes_cap(&l, 16, now), 2, "… the least of it");
 	lanes_refused(&l, 0, now + 10);
-	is_uint(lanes_cap(&l, 16, now), 2, "… but one at least");
+	is_uint(lanes_cap(&l, 16, now), 2, "… none says nothing");
 	now += LANES_CALM_MS;
 	is_uint(lanes_cap(&l, 16, now), 16, "… for a while");
 	is_uint(lanes_allowed(&l, 16, now), 8, "then as before");
-	lanes_refused(&l, 0, now);
+	lanes_refused(&l, 1, now);
 	is_uint(lanes_cap(&l, 16, now + 2 * LANES_CALM_MS - 1), 1,
 		"refused again: for longer");
 	is_uint(lanes_cap(&l, 16, now + 2 * LANES_CALM_MS), 16,
 		"… twice as long");
+	l = (struct lanes){ 0 };
+	lanes_refused(&l, 0, now);
+	is_uint(lanes_allowed(&l, 16, now), 1, "refused alone: one a reader");
+	is_uint(lanes_cap(&l, 16, now), 16, "… and all for others");
+	lanes_refused(&l, 3, now + 10);
+	is_uint(lanes_cap(&l, 16, now), 3, "… until it is one of many");
 	l = (struct lanes){ 0 };
 	measured(&l, 0, MB, &now);
 	is_uint(lanes_allowed(&l, 16, now), 1,
