@@ -136,8 +136,7 @@ def whole_file(s):
     want = gen_sha256(SIZE, 1)
     for first in ("mount", "HTTP", "old"):
         equal(sha256(d.path(url)), want, "before")
-        wait_for(lambda: d.data(url) and not d.data(url).endswith(".part"),
-                 "its final name")
+        d.whole(url)
         with open(d.path(url), "rb", buffering=0) as f:
             equal(os.pread(f.fileno(), 10, 0), gen(SIZE, 1, 1, 0, 10), "open")
             os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -171,7 +170,7 @@ def in_mid_body(s):
     d = s.spoolfs(mount=False)
     url = o.url(f"/gen/{size}/1.mp4")
     equal(http_sha256(d.url(url))[1], gen_sha256(size, 1), "before")
-    wait_for(lambda: not d.data(url).endswith(".part"), "its final name")
+    d.whole(url)
     clients = [Raw(d.http, 20).get("/" + name_of(url)) for _ in range(4)]
     for c in clients:
         equal(c.head()[0], 200, "status")

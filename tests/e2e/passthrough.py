@@ -328,7 +328,7 @@ def longer(s):
     url = o.url(f"/gen/{SIZE}/1.mp4")
     with Opened(d.path(url)) as early:	# or it would be dropped
         right(early, "cold")
-        with open(d.data(url), "ab") as f:
+        with open(d.whole(url), "ab") as f:
             f.write(b"more")
         with Opened(d.path(url)) as fd:
             equal(mode(d, url), "cached", "mode")

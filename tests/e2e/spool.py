@@ -156,6 +156,12 @@ class Spoolfs:
                 return path
         return None
 
+    def whole(self, url):
+        """The data file once it is complete and has its final name."""
+        path = os.path.join(self.cache, name_of(url))
+        wait_for(lambda: os.path.isfile(path), f"{path}: the final name")
+        return path
+
     def fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
