@@ -66,6 +66,10 @@ static int serve(struct loop *l, struct fuse_buf *buf)
 		r = fuse_session_receive_buf(l->session, buf);
 		if (r == -EINTR || r == -EAGAIN)
 			continue;
+		/* What libfuse makes of ENODEV: it was unmounted, or ended by
+		 * the machine's owner. */
+		if (r == -ECONNABORTED)
+			return 0;
 		if (r <= 0)
 			return r;
 		fuse_session_process_buf(l->session, buf);

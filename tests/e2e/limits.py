@@ -366,6 +366,16 @@ def ends_under_load(s):
 
 
 @case
+def connection_aborted(s):
+    "a connection to the kernel that is aborted is the end of the mount, no failure"
+    shim = Shim(s, "/dev/fuse")
+    d = shim.daemon(s)
+    shim.fail(Shim.READ, errno.ECONNABORTED)
+    s.run(["stat", d.mnt])		# who serves it reads again
+    equal(d.wait_end(), 0, "exit status")
+
+
+@case
 def one_of_many(s):
     "of eight daemons started at once on one cache, one stands"
     need_fuse()
