@@ -264,6 +264,7 @@ static void *evictor_main(void *arg)
 {
 	struct evictor *v = arg;
 	bool urged, stopping = false;
+	int64_t looked;
 
 	pthread_setname_np(pthread_self(), "evictor");
 	while (!stopping) {
@@ -273,10 +274,11 @@ static void *evictor_main(void *arg)
 		v->urged = v->news = false;
 		pthread_mutex_unlock(&v->lock);
 		keep_limits(v, urged);
+		looked = now_ms();
 
 		pthread_mutex_lock(&v->lock);
-		wait_until_locked(v, now_ms() + EVICTOR_IDLE_MS, &v->news);
-		wait_until_locked(v, now_ms() + EVICTOR_INTERVAL_MS, NULL);
+		wait_until_locked(v, looked + EVICTOR_IDLE_MS, &v->news);
+		wait_until_locked(v, looked + EVICTOR_INTERVAL_MS, NULL);
 		stopping = v->stopping;
 		pthread_mutex_unlock(&v->lock);
 	}

@@ -12,7 +12,8 @@
  * it is being removed waits for that and finds nothing known.
  *
  * Files that are used now may exceed every limit. Free space is looked at
- * every EVICTOR_IDLE_MS, and EVICTOR_INTERVAL_MS after anything was used.
+ * every EVICTOR_IDLE_MS, and at once when anything is used, but for
+ * EVICTOR_INTERVAL_MS after the last look.
  */
 #ifndef SPOOL_EVICTOR_H
 #define SPOOL_EVICTOR_H
