@@ -1,7 +1,8 @@
 /* engine: what the parts of the engine thread share.
  *
  *   fetch.c      the thread: inbox, deadlines, curl's loop
- *   schedule.c   what the planner says, carried out: hosts, caps, precedence
+ *   schedule.c   what the planner says, carried out: caps, precedence
+ *   host.c       what is known of hosts, who waits for a connection to one
  *   transfer.c   one request: curl's callbacks, bytes to disk
  *   verdict.c    what an answer, or the lack of one, means for the entry
  *
@@ -10,6 +11,7 @@
 #ifndef SPOOL_ENGINE_H
 #define SPOOL_ENGINE_H
 
+#include "host.h"
 #include "transfer.h"
 
 /* How often deadlines are looked at while anybody waits. */
@@ -40,8 +42,6 @@ struct fetch {
 
 /* Ask the planner about e and do what it says. */
 void schedule_entry(struct fetch *f, struct entry *e, int64_t now);
-/* True when a connection is free on the host e would ask. */
-bool schedule_has_room(struct fetch *f, struct entry *e);
 /* End a transfer that serves nobody any more, keeping what it brought. Not
  * inside a callback of curl. */
 void schedule_stop(struct transfer *t);
@@ -52,7 +52,6 @@ void schedule_finished(struct fetch *f, struct transfer *t, CURLcode result);
 void schedule_abandon(struct entry *e, const struct transfer *keep);
 /* Move t to another entry (a newer generation), with its reference. */
 void schedule_move(struct transfer *t, struct entry *to);
-void schedule_free_hosts(struct fetch *f);
 
 /* fetch.c */
 

@@ -36,7 +36,7 @@ struct entry *entry_new(struct cache *c, struct url *url, char *name)
 	url_redact(url->sent, e->label, sizeof(e->label));
 	e->refs = 1;
 	e->fd = e->cut_fd = -1;
-	e->unmet = -1;
+	e->claim = (struct claim){ .entry = e, .priority = CLAIM_NONE };
 	e->rec.version.size = REPLY_SIZE_UNKNOWN;
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_mutex_init(&e->save_lock, NULL);

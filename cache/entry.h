@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "cache.h"
+#include "claim.h"
 #include "memory.h"
 #include "plan.h"
 #include "store.h"
@@ -98,7 +99,6 @@ struct entry {
 	struct entry *hot_prev, *hot_next;
 	bool hot;
 	struct transfer *transfers;
-	unsigned n_transfers;
 	struct url *target;		/* where redirects led, or NULL */
 	int64_t disk_retry_ms;		/* the disk is not asked before */
 	unsigned failures;		/* in a row */
@@ -107,8 +107,8 @@ struct entry {
 	int64_t retry_ms;		/* not before */
 	int64_t planned_ms, wake_ms;
 	bool plan_due;
-	int unmet;			/* priority that found no connection, or
-					   -1 */
+	struct claim claim;		/* to a connection; and how many it
+					   has */
 	bool resolved_again;		/* after an expired target */
 	bool no_range;			/* not to be trusted: ask without Range */
 };

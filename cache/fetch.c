@@ -51,7 +51,8 @@ void fetch_changed(struct fetch *f, struct entry *e, bool save_at_once)
 
 static bool is_idle(const struct entry *e)
 {
-	return !e->plan_due && !e->n_transfers && e->unmet < 0 &&
+	return !e->plan_due && !e->claim.held &&
+		e->claim.priority == CLAIM_NONE &&
 		e->wake_ms == INT64_MAX && !atomic_load(&e->n_waiters);
 }
 
@@ -101,10 +102,10 @@ static void check_stalls(struct fetch *f, int64_t now)
 /* No connection was free for it: one may be, or somebody may have stalled. */
 static bool is_due_again(struct fetch *f, struct entry *e, int64_t now)
 {
-	if (e->unmet < 0)
+	if (e->claim.priority == CLAIM_NONE)
 		return false;
-	return schedule_has_room(f, e) ||
-		(e->unmet == PLAN_URGENT &&
+	return host_has_room(f, e) ||
+		(e->claim.priority == PLAN_URGENT &&
 		 now - e->planned_ms >= UNMET_MS);
 }
 
@@ -333,7 +334,7 @@ void fetch_free(struct fetch *f)
 {
 	if (!f)
 		return;
-	schedule_free_hosts(f);
+	host_free_all(f);
 	curl_multi_cleanup(f->multi);
 	curl_global_cleanup();
 	pthread_cond_destroy(&f->went_round);

@@ -93,6 +93,17 @@ static void shorten_longest(struct plan *p)
 		cut(p, found, f.start + turn);
 }
 
+/* Readers of other resources wait for a connection: none is kept for long. */
+static void shorten_all(struct plan *p)
+{
+	struct extent f;
+
+	for (size_t i = 0; i < p->in->n_flights; i++)
+		if (view_stoppable(p, i) && view_flight(p, i, &f) &&
+		    view_left(p, &f) > 2 * p->turn && room(p, 1))
+			cut(p, i, f.start + p->turn);
+}
+
 /* Make sure of a place, and of room for n actions beside what that takes. */
 static bool make_place(struct plan *p, size_t n)
 {
@@ -480,6 +491,8 @@ static void plan_ranges(struct plan *p)
 	if (p->unserved)
 		serve_waits(p);
 	stop_idle(p, filling);
+	if (p->in->crowded)
+		shorten_all(p);
 	/* What is left over for want of room was more urgent. */
 	if (!p->cramped)
 		read_ahead(p);
@@ -520,7 +533,8 @@ size_t plan_next(const struct plan_input *in, struct plan_action *out,
 
 	view_init(&p, in, out);
 	p.turn = most(PLAN_WINDOW_MIN, 2 * p.near);
-	p.longest = scarce(&p) ? least(2 * p.turn, PLAN_WINDOW_MAX)
+	p.longest = in->crowded ? least(p.turn, PLAN_WINDOW_MAX)
+		  : scarce(&p) ? least(2 * p.turn, PLAN_WINDOW_MAX)
 		  : p.lanes > 1 ? p.piece : PLAN_WINDOW_MAX;
 	look_at_waits(&p);
 	if (in->ranges == PLAN_RANGES_UNKNOWN &&

@@ -113,6 +113,8 @@ struct plan_input {
 	unsigned max_flights;	/* of this entry at once, >= 1 */
 	unsigned lanes;		/* … for one reader who has read PLAN_GREEDY and
 				   starves; 0 is 1 */
+	bool crowded;		/* readers of other resources wait for one of
+				   their connections */
 	enum plan_fill fill;
 	uint64_t rate;		/* bytes/s of one connection, 0 unknown */
 	uint64_t latency_us;	/* request to first byte, 0 unknown */

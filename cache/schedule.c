@@ -14,146 +14,8 @@
 #define STALLED_BODY_MS 1000
 #define STALLED_HEADERS_MS 5000
 
-/* Bytes are counted so often. */
-#define COUNT_MS 10
-
 #define FLIGHTS_MAX 64
 #define CURSORS_MAX 64
-
-/* Hosts. */
-
-static struct host *host_get(struct fetch *f, const char *origin)
-{
-	struct host *h;
-
-	for (h = f->hosts; h; h = h->next)
-		if (strcmp(h->origin, origin) == 0)
-			return h;
-	h = calloc(1, sizeof(*h));
-	if (!h)
-		return NULL;
-	h->origin = strdup(origin);
-	if (!h->origin) {
-		free(h);
-		return NULL;
-	}
-	h->next = f->hosts;
-	f->hosts = h;
-	return h;
-}
-
-static struct host *entry_host(struct fetch *f, struct entry *e)
-{
-	return host_get(f, (e->target ? e->target : e->url)->origin);
-}
-
-static unsigned host_cap(const struct fetch *f, const struct host *h,
-			 int64_t now)
-{
-	return lanes_cap(&h->lanes, f->conf->max_connections, now);
-}
-
-bool schedule_has_room(struct fetch *f, struct entry *e)
-{
-	struct host *h = entry_host(f, e);
-
-	return h && h->active < host_cap(f, h, now_ms());
-}
-
-static void smooth(uint64_t *average, uint64_t sample)
-{
-	*average = *average ? (*average * 7 + sample) / 8 : sample;
-}
-
-static void host_measure(struct transfer *t, int64_t now)
-{
-	curl_off_t first = 0, sent = 0;
-
-	if (t->phase != TRANSFER_BODY || !t->body_ms)
-		return;
-	curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
-	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
-	if (first > sent)
-		smooth(&t->host->latency_us, first - sent);
-	if (now - t->body_ms >= 20 && t->body_bytes >= 64 * 1024)
-		smooth(&t->host->rate,
-		       t->body_bytes * 1000 / (uint64_t)(now - t->body_ms));
-}
-
-/* What came from h since it was counted last. */
-static void host_count(struct fetch *f, struct host *h, int64_t now)
-{
-	uint64_t came = h->came;
-	struct transfer *t;
-	unsigned busy = 0;
-
-	if (now - h->lanes.last_ms < COUNT_MS)
-		return;
-	for (t = f->transfers; t; t = t->all_next) {
-		if (t->host != h)
-			continue;
-		busy += t->phase == TRANSFER_BODY;
-		came += t->body_bytes - t->counted_bytes;
-		t->counted_bytes = t->body_bytes;
-	}
-	h->came = 0;
-	lanes_count(&h->lanes, lanes_allowed(&h->lanes,
-					     f->conf->max_connections, now),
-		    busy, came, now);
-}
-
-/* It has too many of our requests. */
-static void host_refused(struct fetch *f, struct host *h, int64_t now)
-{
-	struct transfer *t;
-	unsigned served = 0;
-
-	for (t = f->transfers; t; t = t->all_next)
-		served += t->host == h && t->phase == TRANSFER_BODY;
-	lanes_refused(&h->lanes, served, now);
-	log_debug(LOG_PLAN, "%s: asks for less: %u connections", h->origin,
-		  host_cap(f, h, now));
-}
-
-/* How many connections to h one reader of e may have: shared with the other
- * entries that use some. */
-static unsigned host_lanes(struct fetch *f, const struct host *h,
-			   const struct entry *e, int64_t now)
-{
-	unsigned n = lanes_allowed(&h->lanes, f->conf->max_connections, now);
-	const struct transfer *t;
-	unsigned entries = 1;
-
-	for (t = f->transfers; t; t = t->all_next)
-		entries += t->host == h && t->entry != e &&
-			t->entry->transfers == t;
-	return n > entries ? n / entries : 1;
-}
-
-/* A connection is free again: let the entry that has waited for one, the most
- * urgent first, be planned. */
-static void host_freed(struct fetch *f, struct host *h)
-{
-	struct entry *e, *best = NULL;
-
-	for (e = f->hot; e; e = e->hot_next)
-		if (e->unmet >= 0 && (!best || e->unmet <= best->unmet) &&
-		    entry_host(f, e) == h)
-			best = e;	/* the list has the newest first */
-	if (best)
-		best->plan_due = true;
-}
-
-void schedule_free_hosts(struct fetch *f)
-{
-	struct host *h;
-
-	while ((h = f->hosts)) {
-		f->hosts = h->next;
-		free(h->origin);
-		free(h);
-	}
-}
 
 /* Transfers. */
 
@@ -165,7 +27,7 @@ static void transfer_link(struct fetch *f, struct transfer *t)
 	f->transfers = t;
 	t->next = t->entry->transfers;
 	t->entry->transfers = t;
-	t->entry->n_transfers++;
+	t->entry->claim.held++;
 }
 
 static void entry_unlink(struct transfer *t)
@@ -175,7 +37,7 @@ static void entry_unlink(struct transfer *t)
 	while (*p != t)
 		p = &(*p)->next;
 	*p = t->next;
-	t->entry->n_transfers--;
+	t->entry->claim.held--;
 }
 
 static void transfer_end(struct transfer *t)
@@ -194,7 +56,7 @@ static void transfer_end(struct transfer *t)
 	t->entry->plan_due = true;
 	transfer_free(t);
 	h->active--;
-	host_freed(f, h);
+	host_offer(f, h);
 }
 
 void schedule_stop(struct transfer *t)
@@ -223,7 +85,7 @@ void schedule_move(struct transfer *t, struct entry *to)
 	entry_ref(to);
 	t->next = to->transfers;
 	to->transfers = t;
-	to->n_transfers++;
+	to->claim.held++;
 	fetch_hot(t->fetch, to);
 }
 
@@ -258,7 +120,7 @@ static void transfer_again(struct fetch *f, struct transfer *t)
 		t->host->active--;
 		t->host->came += t->body_bytes - t->counted_bytes;
 		t->counted_bytes = t->body_bytes;
-		host_freed(f, t->host);
+		host_offer(f, t->host);
 		t->host = h;
 		h->active++;
 	}
@@ -334,20 +196,29 @@ static bool preempt(struct fetch *f, struct host *h, const struct entry *e,
 	return true;
 }
 
+/* A free connection goes to who has the first claim to it. */
+static bool get_place(struct fetch *f, struct host *h, struct entry *e,
+		      enum plan_priority priority, struct flight_list *own)
+{
+	unsigned cap = host_cap(f, h, now_ms());
+
+	claim_join(&h->claims, &e->claim, priority);
+	if (h->active + claim_before(&e->claim) >= cap &&
+	    (h->active < cap || priority != PLAN_URGENT ||
+	     !preempt(f, h, e, own)))
+		return false;
+	claim_leave(&e->claim);
+	return true;
+}
+
 static void start_planned(struct fetch *f, struct entry *e,
 			  const struct plan_action *a, bool conditional,
 			  struct flight_list *own)
 {
-	struct host *h = entry_host(f, e);
+	struct host *h = host_of(f, e);
 
-	if (!h)
+	if (!h || !get_place(f, h, e, a->priority, own))
 		return;
-	if (h->active >= host_cap(f, h, now_ms()) &&
-	    (a->priority != PLAN_URGENT || !preempt(f, h, e, own))) {
-		if (e->unmet < 0 || (int)a->priority < e->unmet)
-			e->unmet = a->priority;
-		return;
-	}
 	if (!transfer_start(f, e, a->start, a->end, a->priority, conditional)) {
 		e->retry_ms = now_ms() + TICK_MS;
 		e->last_error = -ENOMEM;
@@ -502,7 +373,7 @@ static void validate(struct fetch *f, struct entry *e, int64_t now,
 		/* The body of a changed one is kept. */
 		.start = 0, .end = e->no_range ? PLAN_SIZE_UNKNOWN : PLAN_PROBE,
 	};
-	struct host *h = entry_host(f, e);
+	struct host *h = host_of(f, e);
 
 	if (h && now < h->down_until_ms)
 		entry_confirm(e, 0);
@@ -510,22 +381,7 @@ static void validate(struct fetch *f, struct entry *e, int64_t now,
 		start_planned(f, e, &ask, true, own);
 }
 
-/* What is known of the host, and what it may be asked. */
-static void host_facts(struct fetch *f, struct entry *e, struct plan_input *in)
-{
-	struct host *h = entry_host(f, e);
-
-	in->max_flights = 1;
-	if (!h)
-		return;
-	host_count(f, h, in->now_ms);
-	in->max_flights = host_cap(f, h, in->now_ms);
-	in->lanes = host_lanes(f, h, e, in->now_ms);
-	in->rate = h->lanes.each ? h->lanes.each : h->rate;
-	in->latency_us = h->latency_us;
-}
-
-void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
+static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 {
 	struct plan_flight flights[FLIGHTS_MAX];
 	struct flight_list own;
@@ -536,17 +392,13 @@ void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
 	struct plan_input in = {
 		.present = &e->rec.present,
 		.flights = flights, .cursors = cursors,
+		.max_flights = 1,
 		.fill = f->conf->fill,
 		.now_ms = now,
 	};
 
-	e->plan_due = false;
-	e->unmet = -1;
-	e->wake_ms = INT64_MAX;
-	e->planned_ms = now;
-	if (e->state == ENTRY_DIRECTORY || e->superseded)
-		return;
-	host_facts(f, e, &in);
+	if (h)
+		host_facts(f, h, e, &in);
 	snapshot_flights(e, flights, &own, &validating);
 	in.n_flights = own.n;
 	pthread_mutex_lock(&e->lock);
@@ -573,6 +425,23 @@ void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
 	if (now < e->retry_ms && e->retry_ms < e->wake_ms && n)
 		e->wake_ms = e->retry_ms;
 	/* More to do than one answer could hold. */
-	if (e->wake_ms <= now && e->unmet < 0 && now >= e->retry_ms)
+	if (e->wake_ms <= now && e->claim.priority == CLAIM_NONE &&
+	    now >= e->retry_ms)
 		e->plan_due = true;
+}
+
+void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
+{
+	struct host *h = host_of(f, e);
+
+	e->plan_due = false;
+	e->wake_ms = INT64_MAX;
+	e->planned_ms = now;
+	claim_reset(&e->claim);
+	if (e->state != ENTRY_DIRECTORY && !e->superseded)
+		plan(f, h, e, now);
+	if (e->claim.priority == CLAIM_NONE)
+		claim_leave(&e->claim);
+	if (h)
+		host_offer(f, h);
 }

@@ -10,23 +10,10 @@
 #include <curl/curl.h>
 
 #include "entry.h"
-#include "lanes.h"
 
 /* Written at once, so that a pwrite is worth its call. */
 #define TRANSFER_BUFFER (128 * 1024)
 #define TRANSFER_REDIRECTS 10
-
-/* What is known of an origin's host: its cap and how it behaved. */
-struct host {
-	struct host *next;
-	char *origin;
-	unsigned active;	/* transfers */
-	uint64_t rate;		/* bytes/s of one connection, smoothed */
-	uint64_t latency_us;	/* request to first byte, smoothed */
-	struct lanes lanes;	/* how many connections pay */
-	uint64_t came;		/* bytes of ended transfers, not counted yet */
-	int64_t down_until_ms;	/* could not be reached a moment ago */
-};
 
 enum transfer_phase {
 	TRANSFER_HEADERS,	/* the answer is not judged yet */
@@ -37,7 +24,7 @@ enum transfer_phase {
 struct transfer {
 	struct fetch *fetch;
 	struct entry *entry;		/* holds a reference */
-	struct host *host;
+	struct host *host;		/* host.h */
 	struct transfer *next;		/* of the same entry */
 	struct transfer *all_prev, *all_next;
 	CURL *easy;

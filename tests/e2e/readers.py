@@ -93,6 +93,24 @@ def scattered(s):
 
 
 @case
+def in_turns(s):
+    "more files than connections: nobody is done before everybody has had some"
+    size, seeds = 8 << 20, range(1, 9)
+    o = s.origin("* rate=10M\n")
+    d = s.spoolfs(options={"max_connections": 2})
+    paths = [f"/gen/{size}/{seed}.mp4" for seed in seeds]
+    readers = [s.popen(["cat", d.path(o.url(path))],
+                       stdout=subprocess.DEVNULL) for path in paths]
+    wait_for(lambda: any(r.poll() is not None for r in readers), "the first")
+    sent = sorted(o.sent(path) for path in paths)
+    note("MiB each: " + " ".join(f"{n / (1 << 20):.1f}" for n in sent))
+    ok(sent[0] >= size // 4, f"the least has {sent[0]}")
+    for r, seed, path in zip(readers, seeds, paths):
+        equal(r.wait(60 * SLACK), 0, "exit status")
+        equal(sha256(d.path(o.url(path))), gen_sha256(size, seed), path)
+
+
+@case
 def once(s):
     "what is here is not asked for again, by either front"
     o = s.origin()

@@ -158,6 +158,7 @@ static const struct rule {
 	struct plan_wait waits[4];
 	struct plan_cursor cursors[3];
 	uint64_t rate, latency_us;
+	bool crowded;
 	struct plan_action want[4];	/* compared: verb, flight, start, end */
 	int n_want;
 } rules[] = {
@@ -543,6 +544,31 @@ static const struct rule {
 	  .want = { { PLAN_START, PLAN_URGENT, 0, 50 * MIB,
 		      50 * MIB + 2 * PLAN_WINDOW_MIN } }, .n_want = 1 },
 
+	/* other resources' readers wait for a connection */
+	{ "crowded: short turns", GIB, PLAN_RANGES_YES, .crowded = true,
+	  .waits = { { 50 * MIB, 51 * MIB } },
+	  .cursors = { WINDOW(51 * MIB, 32 * MIB, 32 * MIB) },
+	  .rate = MIB, .latency_us = 10000,
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 50 * MIB,
+		      50 * MIB + PLAN_WINDOW_MIN } }, .n_want = 1 },
+	{ "… also for those who have one", GIB, PLAN_RANGES_YES,
+	  .crowded = true,
+	  .flights = { { 50 * MIB, 80 * MIB, true },
+		       { 80 * MIB, 99 * MIB, false },
+		       { 300 * MIB, 300 * MIB + 2 * PLAN_WINDOW_MIN, true } },
+	  .waits = { { 50 * MIB, 51 * MIB }, { 300 * MIB, 301 * MIB } },
+	  .cursors = { WINDOW(51 * MIB, 32 * MIB, 49 * MIB),
+		       WINDOW(301 * MIB, 2 * MIB, 2 * MIB) },
+	  .rate = MIB, .latency_us = 10000,
+	  .want = { { PLAN_CUT, 0, 0, 0, 50 * MIB + PLAN_WINDOW_MIN } },
+	  .n_want = 1 },
+	{ "… as long as several trips take", GIB, PLAN_RANGES_YES,
+	  .crowded = true, .waits = { { 50 * MIB, 51 * MIB } },
+	  .cursors = { WINDOW(51 * MIB, 32 * MIB, 32 * MIB) },
+	  .rate = 100 * MIB, .latency_us = 20000,
+	  .want = { { PLAN_START, PLAN_URGENT, 0, 50 * MIB, 56 * MIB } },
+	  .n_want = 1 },
+
 	/* all or nothing */
 	{ "no ranges: the whole body", GIB, PLAN_RANGES_NO,
 	  .waits = { { 500 * MIB, 501 * MIB } },
@@ -590,10 +616,10 @@ static void test_rule(const struct rule *r)
 		.present = &present, .flights = r->flights, .waits = r->waits,
 		.cursors = r->cursors, .n_cursors = 3,
 		.max_flights = r->max ? r->max : 6, .fill = r->fill,
-		.lanes = r->lanes,
+		.lanes = r->lanes, .crowded = r->crowded,
 		.rate = r->rate, .latency_us = r->latency_us, .now_ms = NOW,
 	};
-	size_t want = r->n_want < 0 ? -r->n_want : r->n_want, n;
+	size_t want = r->n_want, n;
 	const char *broken;
 	int64_t wake;
 	bool good;

@@ -142,6 +142,7 @@ static void any_snapshot(struct snapshot *s, bool legal)
 		.probe = one_in(4),
 		.max_flights = 1 + any(10),
 		.lanes = any(17),
+		.crowded = one_in(3),
 		.fill = any(3),
 		.rate = one_in(4) ? 0 : some(UINT64_MAX),
 		.latency_us = one_in(4) ? 0 : some(one_in(9) ? UINT64_MAX : MIB),
