@@ -86,12 +86,6 @@ void cache_close(struct cache_file *f)
 	free(f);
 }
 
-/* Another entry has taken this one's place, or will. */
-static bool is_passed(const struct entry *e)
-{
-	return e->superseded || cut_complete(e);
-}
-
 /* An unbound file of an entry that is passed moves to its successor. */
 static int file_follow(struct cache_file *f)
 {
@@ -120,29 +114,49 @@ static int facts_locked(struct entry *e, struct cache_file *f)
 	return e->cache->stopping ? -ESHUTDOWN : -EAGAIN;
 }
 
-int cache_stat(struct cache_file *f, struct cache_info *out)
+/* The current entry of f, unless it is bound, with its lock. 0 or -errno. */
+static int current_locked(struct cache_file *f, struct entry **out)
 {
 	struct entry *e;
+	bool cut;
 	int err;
 
 	for (;;) {
 		e = f->entry;
-		if (!f->bound && cut_complete(e))
+		cut = !f->bound && cut_complete(e);
+		if (cut)
 			cut_forget(e);
 		pthread_mutex_lock(&e->lock);
-		if (f->bound || !is_passed(e))
+		if (f->bound || !(e->superseded || cut))
 			break;
 		pthread_mutex_unlock(&e->lock);
 		err = file_follow(f);
 		if (err)
 			return err;
 	}
+	*out = e;
+	return 0;
+}
+
+int cache_stat(struct cache_file *f, struct cache_info *out)
+{
+	struct entry *e;
+	bool complete;
+	int err = current_locked(f, &e);
+
+	if (err)
+		return err;
 	err = facts_locked(e, f);
 	if (!err)
-		err = entry_info_locked(e, out);
-	if (!err)
 		f->bound = true;
+	/* Of a complete one nothing changes any more: copied without the lock,
+	 * for which the readers of a file would queue. */
+	complete = e->complete;
+	if (!err && !complete)
+		err = entry_info_locked(e, out);
 	pthread_mutex_unlock(&e->lock);
+	if (!err && complete)
+		err = entry_info_locked(e, out);
 	return err;
 }
 
@@ -150,6 +164,8 @@ void cache_expect(struct cache_file *f, uint64_t end)
 {
 	struct entry *e = f->entry;
 
+	if (e->complete)
+		return;
 	pthread_mutex_lock(&e->lock);
 	f->end = end == CACHE_SIZE_UNKNOWN ? PLAN_END_OPEN : end;
 	pthread_mutex_unlock(&e->lock);

@@ -22,7 +22,7 @@
 
 /* Bytes a connection may use for its request's header, the response's header
  * and the chunks of a body of unknown length. A URL may have 8 KiB. */
-#define CONNECTION_MEMORY (32 * 1024)
+#define CONNECTION_MEMORY (16 * 1024)
 
 #define THREADS_MIN 2u		/* with one, a big pread delays everybody */
 #define THREADS_MAX 8u
