@@ -72,7 +72,8 @@ bool claim_others(const struct claims *q, const struct claim *c)
 	const struct claim *other;
 
 	for (other = q->first; other; other = other->next)
-		if (other != c && other->priority == PLAN_URGENT)
+		if (other != c && other->priority == PLAN_URGENT &&
+		    other->held <= c->held)
 			return true;
 	return false;
 }

@@ -50,7 +50,8 @@ void claim_leave(struct claim *c);
 size_t claim_before(const struct claim *c);
 /* Who comes next, or NULL. */
 struct claim *claim_next(const struct claims *q);
-/* Whether somebody waits there for bytes, but for c. */
+/* Whether somebody else waits there for bytes who has no more connections than
+ * c, which need not be in it: then c's are to be shared. */
 bool claim_others(const struct claims *q, const struct claim *c);
 
 #endif

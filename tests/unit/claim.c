@@ -61,6 +61,12 @@ static void test_place(void)
 	claim_join(&q, &b, PLAN_URGENT);
 	ok(claim_others(&q, &a) && !claim_others(&q, &b),
 	   "who is read ahead for does not wait");
+	b.held = 2;
+	a.held = 1;
+	ok(!claim_others(&q, &a), "nor does one with more make others share");
+	a.held = 2;
+	ok(claim_others(&q, &a), "but one with as many does");
+	a.held = b.held = 0;
 	claim_join(&q, &a, PLAN_URGENT);
 	ok(claim_next(&q) == &a, "it keeps its place as it gets urgent");
 	claim_reset(&a);
