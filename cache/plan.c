@@ -461,27 +461,37 @@ static bool whole_wanted(const struct plan *p)
 	return fill_allowed(p);
 }
 
+/* Nobody reads what the whole body's flight i brings. Who asked what this is may
+ * be about to: it is kept for as long as it would take to ask again. */
+static void stop_whole(struct plan *p, size_t i)
+{
+	const struct plan_flight *f = &p->in->flights[i];
+	int64_t until = later(f->since_ms, p->trip_ms);
+	struct extent e = { f->pos, f->end };
+
+	if (!f->stoppable || view_left(p, &e) <= ABORT_MIN)
+		return;
+	if (until > p->in->now_ms)
+		view_wake(p, until);
+	else if (room(p, 1))
+		stop(p, i);
+}
+
 /* One request for the whole body, kept while somebody reads. */
 static void plan_whole(struct plan *p)
 {
-	const struct plan_flight *f = p->in->flights;
 	bool used = p->waiting || p->in->probe;
 
 	if (!p->in->n_flights) {
 		if (whole_wanted(p))
-			start(p, p->waiting || p->in->probe ? PLAN_URGENT
-							    : PLAN_AHEAD,
-			      0, PLAN_SIZE_UNKNOWN);
+			start(p, used ? PLAN_URGENT : PLAN_AHEAD, 0,
+			      PLAN_SIZE_UNKNOWN);
 		return;
 	}
 	for (size_t i = 0; i < p->in->n_cursors; i++)
 		used |= !view_idle(p, &p->in->cursors[i]);
-	for (size_t i = 0; i < p->in->n_flights && !used; i++) {
-		struct extent e = { f[i].pos, f[i].end };
-
-		if (f[i].stoppable && view_left(p, &e) > ABORT_MIN && room(p, 1))
-			stop(p, i);
-	}
+	for (size_t i = 0; i < p->in->n_flights && !used; i++)
+		stop_whole(p, i);
 }
 
 static void plan_ranges(struct plan *p)

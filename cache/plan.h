@@ -92,6 +92,8 @@ struct plan_flight {
 	uint64_t end;		/* will deliver up to here; PLAN_SIZE_UNKNOWN
 				   when the response has no known end */
 	bool stoppable;		/* false while its headers are out */
+	int64_t since_ms;	/* when its body began to come (monotonic), if
+				   it is stoppable */
 };
 
 /* Bytes somebody is parked on: the first missing one matters. */

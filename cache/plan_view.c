@@ -213,6 +213,7 @@ void view_init(struct plan *p, const struct plan_input *in,
 		.near = most(PLAN_NEAR_MIN, rate * us / 1000000 * 3 / 2),
 		.lead = most(LEAD_MIN, rate * ((in->lanes > 1 ? us : 2 * us) +
 					       LATE_US) / 1000000),
+		.trip_ms = (us + LATE_US) / 1000,
 		.lanes = in->lanes ? in->lanes : 1,
 		.piece = most(PIECE_MIN, least(PLAN_WINDOW_MAX, rate *
 				(PIECE_TRIPS * us + PIECE_US) / 1000000)),

@@ -33,6 +33,7 @@ struct plan {
 				   first */
 	uint64_t lead;		/* bytes left of a flight when the next one is
 				   asked for */
+	uint64_t trip_ms;	/* what a new request takes to its first byte */
 	uint64_t turn;		/* what a flight may bring before it makes way
 				   for another reader */
 	unsigned lanes;		/* flights for one reader */

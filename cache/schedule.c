@@ -321,6 +321,7 @@ static void snapshot_flights(struct entry *e, struct plan_flight *out,
 			/* What is not published is still to come. */
 			.pos = t->pos - t->buffered, .end = t->end,
 			.stoppable = t->phase == TRANSFER_BODY,
+			.since_ms = t->body_ms ? t->body_ms : e->planned_ms,
 		};
 		own->v[own->n++] = t;
 	}

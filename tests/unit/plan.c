@@ -592,6 +592,12 @@ static const struct rule {
 	{ "nobody reads: stopped", GIB, PLAN_RANGES_NO,
 	  .flights = { { MIB, GIB, true } },
 	  .want = { { PLAN_STOP, 0, 0, 0, 0 } }, .n_want = 1 },
+	{ "… but not until one who asked what it is could read", GIB,
+	  PLAN_RANGES_NO, .latency_us = 80000,
+	  .flights = { { MIB, GIB, true, NOW - 84 } }, .n_want = 0 },
+	{ "… and then it is", GIB, PLAN_RANGES_NO, .latency_us = 80000,
+	  .flights = { { MIB, GIB, true, NOW - 85 } },
+	  .want = { { PLAN_STOP, 0, 0, 0, 0 } }, .n_want = 1 },
 	{ "somebody reads: kept", GIB, PLAN_RANGES_NO,
 	  .flights = { { 99 * MIB, GIB, true } },
 	  .cursors = { WINDOW(MIB, MIB, 0) }, .n_want = 0 },
@@ -743,7 +749,7 @@ static void test_quiet(void)
 static void test_alarm(void)
 {
 	struct extent_set present = { 0 };
-	struct plan_flight f = { 10 * MIB, 20 * MIB, true };
+	struct plan_flight f = { 10 * MIB, 20 * MIB, true, NOW };
 	struct plan_cursor c = WINDOW(10 * MIB, 8 * MIB, 10 * MIB);
 	struct plan_action out[PLAN_ACTIONS_MAX];
 	struct plan_input in = {

@@ -93,6 +93,7 @@ static void any_flights(struct snapshot *s, uint64_t span, bool legal)
 		f->pos = any_place(s, span);
 		f->end = one_in(16) ? UNKNOWN : f->pos + some(64 * MIB);
 		f->stoppable = !one_in(4);
+		f->since_ms = NOW - (int64_t)some(20000);
 		if (legal) {
 			if (!extent_hole(&s->present, f->pos, span, &hole))
 				continue;
@@ -562,6 +563,20 @@ static void test_whole(bool no_length)
 	sim_fini(&s);
 }
 
+/* Who has been told what it is, and then reads, gets what is on its way. */
+static void test_soon(int64_t later_us, uint64_t requests)
+{
+	struct sim s = { .link = far, .size = 50 * MIB, .n_readers = 1 };
+
+	s.link.no_ranges = true;
+	s.readers[0] = copier(0, s.size);
+	s.readers[0].begin_us = 2 * (int64_t)s.link.latency_us + later_us;
+	run(&s, "no ranges, read after a look");
+	is_uint(s.requests, requests, "… %d ms later takes %d requests",
+		(int)(later_us / 1000), (int)requests);
+	sim_fini(&s);
+}
+
 /* ---- several connections for one reader ------------------------------------
  */
 
@@ -790,6 +805,8 @@ int main(void)
 	test_losses();
 	test_whole(false);
 	test_whole(true);
+	test_soon(20000, 1);
+	test_soon(500000, 2);
 	test_lanes_table();
 	test_lanes();
 	test_lanes_shared(20 * MB);

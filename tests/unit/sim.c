@@ -81,7 +81,8 @@ static const char *check_action(struct books *b, const struct plan_action *a)
 
 	if (a->verb == PLAN_START) {
 		broken = check_start(b, a);
-		b->f[b->n++] = (struct plan_flight){ a->start, a->end, false };
+		b->f[b->n++] = (struct plan_flight){ .pos = a->start,
+						     .end = a->end };
 		b->running++;
 		return broken;
 	}
@@ -165,7 +166,7 @@ size_t sim_carry_out(struct plan_flight *flights, size_t n,
 			flights[out[i].flight].end = 0;
 		else if (total < SIM_FLIGHTS)
 			flights[total++] = (struct plan_flight){
-				out[i].start, out[i].end, false
+				.pos = out[i].start, .end = out[i].end
 			};
 	}
 	for (size_t i = 0; i < total; i++)
@@ -355,8 +356,8 @@ static void start_flight(struct sim *s, const struct plan_action *a)
 	s->requests++;
 	if (s->n_flights > s->widest)
 		s->widest = s->n_flights;
-	s->flights[i] = (struct plan_flight){ all ? 0 : a->start, a->end,
-					      false };
+	s->flights[i] = (struct plan_flight){ .pos = all ? 0 : a->start,
+					      .end = a->end };
 	s->more[i] = (struct sim_flight){
 		s->now_us + wait, end, 0,
 		s->link.most && s->n_flights > s->link.most
@@ -392,6 +393,7 @@ static void arrive(struct sim *s, size_t i, uint64_t bytes)
 static void first_byte(struct sim *s, size_t i)
 {
 	s->flights[i].stoppable = true;
+	s->flights[i].since_ms = s->now_us / 1000;
 	if (s->link.no_ranges)
 		s->flights[i].end = s->link.no_length ? PLAN_SIZE_UNKNOWN
 						      : s->size;
