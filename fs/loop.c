@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +14,8 @@
 
 /* Handlers don't wait for the network, but they do for the disk. */
 #define THREADS 16
+/* So many wait for requests: one takes a request, one is there for the next. */
+#define WAITING 4
 
 /* Interrupts a thread's wait for the next request. It can come just before
  * that wait begins, so it is sent until the thread has ended. */
@@ -28,12 +31,16 @@ int loop_init(struct loop *l, struct fuse_session *session)
 {
 	memset(l, 0, sizeof(*l));
 	l->session = session;
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->wanted, NULL);
 	return sem_init(&l->over, 0, 0) < 0 ? -errno : 0;
 }
 
 void loop_destroy(struct loop *l)
 {
 	sem_destroy(&l->over);
+	pthread_cond_destroy(&l->wanted);
+	pthread_mutex_destroy(&l->lock);
 }
 
 void loop_end(struct loop *l)
@@ -57,13 +64,38 @@ static void leave(struct loop *l, int n, int error)
 		fail(l, error);
 }
 
+/* Rest until one more has to wait for requests. */
+static void begin_to_wait(struct loop *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->resting++;
+	while (l->waiting >= WAITING && !atomic_load(&l->ending))
+		pthread_cond_wait(&l->wanted, &l->lock);
+	l->resting--;
+	l->waiting++;
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void end_to_wait(struct loop *l)
+{
+	bool nobody;
+
+	pthread_mutex_lock(&l->lock);
+	nobody = !--l->waiting && l->resting;
+	pthread_mutex_unlock(&l->lock);
+	if (nobody)
+		pthread_cond_signal(&l->wanted);
+}
+
 /* Take requests and run them until the end. 0 or -errno. */
 static int serve(struct loop *l, struct fuse_buf *buf)
 {
 	int r;
 
 	while (!atomic_load(&l->ending)) {
+		begin_to_wait(l);
 		r = fuse_session_receive_buf(l->session, buf);
+		end_to_wait(l);
 		if (r == -EINTR || r == -EAGAIN)
 			continue;
 		/* What libfuse makes of ENODEV: it was unmounted, or ended by
@@ -135,6 +167,9 @@ int loop_run(struct loop *l)
 			 THREADS);
 	while (sem_wait(&l->over) < 0 && errno == EINTR)
 		;
+	pthread_mutex_lock(&l->lock);
+	pthread_cond_broadcast(&l->wanted);
+	pthread_mutex_unlock(&l->lock);
 	while (n > 0)
 		stop(threads[--n]);
 	return atomic_load(&l->error);

@@ -4,10 +4,16 @@
  * megabyte; when one of them can't have its buffer, the session ends and the
  * mount with it. Here all of that is made at the start, and serving needs no
  * memory but a handler's.
+ *
+ * The kernel gives each request to the thread that has waited longest. Were all
+ * to wait, a reader would go round them, with cold caches, and anywhere among
+ * the processors; so no more than a few wait, and the others rest until nobody
+ * waits any more.
  */
 #ifndef SPOOL_FS_LOOP_H
 #define SPOOL_FS_LOOP_H
 
+#include <pthread.h>
 #include <semaphore.h>
 
 #include "fuse.h"
@@ -18,6 +24,10 @@ struct loop {
 	_Atomic int ending;
 	_Atomic int error;	/* that ended it */
 	_Atomic int left;	/* threads that serve or will */
+
+	pthread_mutex_t lock;
+	pthread_cond_t wanted;	/* nobody waits */
+	int waiting, resting;	/* threads, under lock */
 };
 
 /* 0 or -errno. The session stays the caller's. */
