@@ -33,8 +33,6 @@ struct fetch {
 	struct host *hosts;
 	struct entry *hot;		/* entries with something to do */
 	struct transfer *transfers;	/* all */
-	struct plan_wait *waits;	/* scratch */
-	size_t cap_waits;
 	int64_t tick_ms, flush_ms;
 };
 

@@ -82,7 +82,8 @@ struct entry {
 					   plan */
 	_Atomic bool held;		/* it has brought some of that already,
 					   not yet published */
-	struct cache_file *files;	/* L */
+	struct cache_file *files;	/* L: in whose favour a plan was last
+					   made, or wanted, first */
 	bool dirty;			/* L: differs from the stored record */
 	_Atomic bool young;		/* known, but not to the store yet */
 	_Atomic bool opened;		/* not only peeked at */
@@ -106,6 +107,7 @@ struct entry {
 	int last_error;			/* of them */
 	int64_t retry_ms;		/* not before */
 	int64_t planned_ms, wake_ms;
+	uint64_t looked_at;		/* of a crowd of waiters, up to here */
 	bool plan_due;
 	struct claim claim;		/* to a connection; and how many it
 					   has */

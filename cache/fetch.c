@@ -339,6 +339,5 @@ void fetch_free(struct fetch *f)
 	curl_global_cleanup();
 	pthread_cond_destroy(&f->went_round);
 	pthread_mutex_destroy(&f->lock);
-	free(f->waits);
 	free(f);
 }

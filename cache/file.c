@@ -9,15 +9,30 @@
 #include "fetch.h"
 #include "io.h"
 
-static void file_attach(struct cache_file *f, struct entry *e)
+static void link_locked(struct cache_file *f, struct entry *e)
 {
-	pthread_mutex_lock(&e->lock);
-	f->entry = e;
 	f->prev = NULL;
 	f->next = e->files;
 	if (e->files)
 		e->files->prev = f;
 	e->files = f;
+}
+
+static void unlink_locked(struct cache_file *f, struct entry *e)
+{
+	if (f->prev)
+		f->prev->next = f->next;
+	else
+		e->files = f->next;
+	if (f->next)
+		f->next->prev = f->prev;
+}
+
+static void file_attach(struct cache_file *f, struct entry *e)
+{
+	pthread_mutex_lock(&e->lock);
+	f->entry = e;
+	link_locked(f, e);
 	e->opened = true;
 	pthread_mutex_unlock(&e->lock);
 	evictor_used(e->cache->evictor, e->name);
@@ -28,12 +43,7 @@ static void file_detach(struct cache_file *f)
 	struct entry *e = f->entry;
 
 	pthread_mutex_lock(&e->lock);
-	if (f->prev)
-		f->prev->next = f->next;
-	else
-		e->files = f->next;
-	if (f->next)
-		f->next->prev = f->prev;
+	unlink_locked(f, e);
 	pthread_mutex_unlock(&e->lock);
 	if (!e->complete)
 		fetch_kick(e->cache->fetch, e);
@@ -177,6 +187,8 @@ static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
 			     bool missed)
 {
 	int64_t now = now_ms();
+	struct plan_cursor *c;
+	bool due;
 	size_t i;
 
 	for (i = 0; i < FILE_CURSORS && !missed; i++)
@@ -186,13 +198,23 @@ static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
 			return false;
 		}
 	i = plan_read(f->cursors, FILE_CURSORS, off, len, missed, now);
-	f->cursors[i].end = f->end;
-	if (f->cursors[i].run == len)
+	c = &f->cursors[i];
+	c->end = f->end;
+	if (c->run == len) {
 		f->quiet[i] = 0;
-	if (f->cursors[i].pos <= f->quiet[i])
-		return false;
-	f->quiet[i] = UINT64_MAX;	/* once, until planned anew */
-	return true;
+		/* One read of what is here, of which nothing follows yet. */
+		if (!missed && !c->window && !c->end &&
+		    f->entry->cache->conf->fill != PLAN_FILL_ALL)
+			return false;
+	}
+	due = c->pos > f->quiet[i];
+	if (due || missed) {
+		unlink_locked(f, f->entry);
+		link_locked(f, f->entry);
+	}
+	if (due)
+		f->quiet[i] = UINT64_MAX;	/* once, until planned anew */
+	return due;
 }
 
 /* Where the bytes are that a read may have: in *fd, to be taken without the

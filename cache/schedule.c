@@ -16,6 +16,11 @@
 
 #define FLIGHTS_MAX 64
 #define CURSORS_MAX 64
+/* Handles whose cursors one plan looks at, those that want one first. */
+#define FILES_MAX 256
+/* Waits that one plan looks at: half of them and a flight each are room for
+ * more than there can be requests. */
+#define WAITS_MAX 512
 
 /* Transfers. */
 
@@ -244,9 +249,9 @@ static size_t snapshot_cursors_locked(struct entry *e, int64_t now,
 {
 	struct cache_file *file;
 	const struct plan_cursor *c;
-	size_t i, j, n = 0;
+	size_t i, j, n = 0, left = FILES_MAX;
 
-	for (file = e->files; file; file = file->next)
+	for (file = e->files; file && left; file = file->next, left--)
 		for (i = 0; i < FILE_CURSORS; i++) {
 			c = &file->cursors[i];
 			if (!c->run || now - c->used_ms > PLAN_IDLE_MS)
@@ -270,36 +275,47 @@ static size_t snapshot_cursors_locked(struct entry *e, int64_t now,
 static void set_quiet_locked(struct entry *e, const struct plan_input *in)
 {
 	struct cache_file *file;
-	size_t i;
+	size_t i, left = FILES_MAX;
 
-	for (file = e->files; file; file = file->next)
+	for (file = e->files; file && left; file = file->next, left--)
 		for (i = 0; i < FILE_CURSORS; i++)
 			if (file->cursors[i].run)
 				file->quiet[i] = plan_quiet_until(
 					in, &file->cursors[i]);
 }
 
-/* Waits for bytes, oldest first; *facts: somebody waits for facts. */
-static size_t snapshot_waits_locked(struct fetch *f, struct entry *e,
-				    bool *facts)
+static void add_wait(const struct cache_waiter *w, struct plan_wait *out,
+		     size_t *n)
 {
-	const struct cache_waiter *w;
-	struct plan_wait *grown;
-	size_t n = 0;
+	if (w && w->min)
+		out[(*n)++] = (struct plan_wait){ w->off, w->off + w->min };
+}
 
-	if (e->n_waiters > f->cap_waits) {
-		grown = realloc(f->waits, 2 * e->n_waiters * sizeof(*grown));
-		if (grown) {
-			f->waits = grown;
-			f->cap_waits = 2 * e->n_waiters;
-		}
-	}
-	for (w = e->waiters; w; w = w->next) {
-		if (!w->min)
-			*facts = true;
-		else if (n < f->cap_waits)
-			f->waits[n++] = (struct plan_wait){ w->off,
-							    w->off + w->min };
+/* Waits for bytes, oldest first. Of a crowd the oldest; one for each flight
+ * that is waited for, which shows by it; and some of all in turn, those near
+ * each other as one. */
+static size_t snapshot_waits_locked(struct entry *e,
+				    const struct plan_flight *flights,
+				    size_t n_flights, struct plan_wait *out)
+{
+	bool crowd = e->waits.n > WAITS_MAX;
+	const struct cache_waiter *w;
+	size_t i, n = 0;
+
+	for (w = e->waiters; w && n < (crowd ? WAITS_MAX / 2 : WAITS_MAX);
+	     w = w->next)
+		add_wait(w, out, &n);
+	if (!crowd)
+		return n;
+	for (i = 0; i < n_flights; i++)
+		add_wait(wait_first(&e->waits, flights[i].pos, flights[i].end),
+			 out, &n);
+	while (n < WAITS_MAX) {
+		w = wait_first(&e->waits, e->looked_at, UINT64_MAX);
+		e->looked_at = w ? w->missing + PLAN_PROBE : 0;
+		if (!w)
+			break;
+		add_wait(w, out, &n);
 	}
 	return n;
 }
@@ -388,11 +404,12 @@ static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 	struct flight_list own;
 	struct plan_cursor cursors[CURSORS_MAX];
 	struct plan_action actions[PLAN_ACTIONS_MAX];
-	bool facts = false, validating = false;
+	struct plan_wait waits[WAITS_MAX];
+	bool facts, validating = false;
 	size_t i, n = 0;
 	struct plan_input in = {
 		.present = &e->rec.present,
-		.flights = flights, .cursors = cursors,
+		.flights = flights, .cursors = cursors, .waits = waits,
 		.max_flights = 1,
 		.fill = f->conf->fill,
 		.now_ms = now,
@@ -406,8 +423,8 @@ static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 	in.size = e->rec.version.size;
 	in.ranges = e->state == ENTRY_KNOWN ? e->ranges :
 		e->no_range ? PLAN_RANGES_NO : PLAN_RANGES_UNKNOWN;
-	in.n_waits = snapshot_waits_locked(f, e, &facts);
-	in.waits = f->waits;
+	in.n_waits = snapshot_waits_locked(e, flights, own.n, waits);
+	facts = e->n_waiters > e->waits.n;
 	in.n_cursors = snapshot_cursors_locked(e, now, cursors);
 	if (e->memory)
 		in.fill = PLAN_FILL_NONE;
@@ -415,6 +432,8 @@ static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 	n = plan_next(&in, actions, &e->wake_ms);
 	e->soon = (struct extent){ 0, 0 };
 	set_quiet_locked(e, &in);
+	if (e->waits.n > WAITS_MAX && e->wake_ms > now + TICK_MS)
+		e->wake_ms = now + TICK_MS;
 	pthread_mutex_unlock(&e->lock);
 
 	set_priorities(&in, &own);

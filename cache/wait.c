@@ -21,6 +21,7 @@ void wait_add(struct wait_tree *t, struct cache_waiter *w, uint64_t off)
 	struct cache_waiter **p = &t->root, *below;
 	struct cache_waiter **left = &w->left, **right = &w->right;
 
+	t->n++;
 	w->missing = off;
 	while (*p && rank(*p) > rank(w))
 		p = is_before(w, *p) ? &(*p)->left : &(*p)->right;
@@ -44,6 +45,7 @@ void wait_remove(struct wait_tree *t, struct cache_waiter *w)
 {
 	struct cache_waiter **p = &t->root, *a = w->left, *b = w->right;
 
+	t->n--;
 	while (*p != w)
 		p = is_before(w, *p) ? &(*p)->left : &(*p)->right;
 	while (a && b) {

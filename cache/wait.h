@@ -16,6 +16,7 @@
 /* Zeroed: empty. */
 struct wait_tree {
 	struct cache_waiter *root;
+	size_t n;
 };
 
 /* Add w, which is in no tree, as one who waits for the byte at off. */

@@ -30,6 +30,7 @@ static const char script[] =
 	"/silent.bin stall=before\n"
 	"/slow.bin gen=3000000/1 rate=1M\n"
 	"/drop.bin gen=3000000/1 drop=300K\n"
+	"/wall.bin gen=20000000/3 wall=10M\n"
 	"/flaky.bin times=2 status=503\n"
 	"/flaky.bin gen=3000000/1\n"
 	"/ignore.bin gen=3000000/1 ranges=ignore\n"
@@ -635,6 +636,42 @@ static void test_cancel_race(void)
 	free(r);
 }
 
+/* Of thousands of waiters none is overlooked: not one elsewhere beside a crowd
+ * at one spot, and nobody of a crowd that is everywhere. */
+
+#define CROWD 3000
+
+static void test_crowd(void)
+{
+	struct sync *s = calloc(2 * CROWD, sizeof(*s));
+	struct cache_info info;
+	struct cache_file *f;
+	unsigned wrong = 0;
+
+	if (!is_int(open_stat("/wall.bin", &f, &info), 0, "a wall in a file"))
+		return;
+	for (int i = 0; i < CROWD; i++) {
+		sync_init(&s[i], f, 15000000, 10);
+		wrong += !cache_await(&s[i].w);
+	}
+	is_int(wrong, 0, "a crowd waits behind it");
+	is_int(wait_for(f, 5000000, 10), 0, "somebody before it does not");
+	for (int i = 0; i < CROWD; i++) {
+		sync_init(&s[CROWD + i], f, (uint64_t)i * (10000000 / CROWD), 1);
+		if (!cache_await(&s[CROWD + i].w))
+			s[CROWD + i].calls = 1;		/* is here */
+	}
+	for (int i = CROWD; i < 2 * CROWD; i++)
+		wrong += sync_wait(&s[i]) != 0;
+	is_int(wrong, 0, "nor does anybody of a crowd before it");
+	for (int i = 0; i < CROWD; i++)
+		wrong += !cache_cancel(&s[i].w);
+	is_int(wrong, 0, "the others have waited all the time");
+	cache_info_fini(&info);
+	cache_close(f);
+	free(s);
+}
+
 static void *reader(void *arg)
 {
 	struct cache_info info;
@@ -842,6 +879,7 @@ int main(void)
 	test_deadline();
 	test_cancel();
 	test_cancel_race();
+	test_crowd();
 	test_readers();
 	test_drop();
 	test_silent_name_server();
