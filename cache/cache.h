@@ -121,6 +121,10 @@ int cache_peek(struct cache *c, const char *url, struct cache_info *out);
  * A file bound to a generation keeps answering for that one. Until it is bound
  * a file belongs to one thread at a time; afterwards any number may use it. */
 int cache_stat(struct cache_file *f, struct cache_info *out);
+/* As cache_stat, with what an earlier one said of the same resource, perhaps by
+ * another file, in *info (or zeros): that is left as it is while it holds, and
+ * released when it is replaced. Cheaper for a complete file. */
+int cache_stat_again(struct cache_file *f, struct cache_info *info);
 
 /* Read up to len bytes at off into buf without waiting.
  * >= min(min, bytes up to the end of the file): so many bytes, 0 at or past

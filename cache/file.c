@@ -148,7 +148,10 @@ static int current_locked(struct cache_file *f, struct entry **out)
 	return 0;
 }
 
-int cache_stat(struct cache_file *f, struct cache_info *out)
+/* known: a generation whose facts are not wanted once it is complete, or 0.
+ * 1: that is it; else as cache_stat. */
+static int file_stat(struct cache_file *f, uint64_t known,
+		     struct cache_info *out)
 {
 	struct entry *e;
 	bool complete;
@@ -166,8 +169,26 @@ int cache_stat(struct cache_file *f, struct cache_info *out)
 		err = entry_info_locked(e, out);
 	pthread_mutex_unlock(&e->lock);
 	if (!err && complete)
-		err = entry_info_locked(e, out);
+		err = e->rec.generation == known ? 1 :
+						   entry_info_locked(e, out);
 	return err;
+}
+
+int cache_stat(struct cache_file *f, struct cache_info *out)
+{
+	return file_stat(f, 0, out);
+}
+
+int cache_stat_again(struct cache_file *f, struct cache_info *info)
+{
+	struct cache_info fresh;
+	int err = file_stat(f, info->complete ? info->generation : 0, &fresh);
+
+	if (err)
+		return err > 0 ? 0 : err;
+	cache_info_fini(info);
+	*info = fresh;
+	return 0;
 }
 
 void cache_expect(struct cache_file *f, uint64_t end)

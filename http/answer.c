@@ -118,7 +118,7 @@ static enum MHD_Result answer_unsatisfiable(struct request *r)
 {
 	char value[64];
 
-	snprintf(value, sizeof(value), "bytes */%" PRIu64, r->info.size);
+	snprintf(value, sizeof(value), "bytes */%" PRIu64, r->info->size);
 	return queue_text(r, MHD_HTTP_RANGE_NOT_SATISFIABLE,
 			  "The resource ends before this range.\n",
 			  MHD_HTTP_HEADER_CONTENT_RANGE, value);
@@ -257,7 +257,7 @@ static int make_body(struct request *r, size_t *min, struct MHD_Response **out)
 		return 0;
 	}
 	*min = len <= WHOLE_MAX ? (size_t)len : 1;
-	cache_expect(r->file, r->end < r->info.size ? r->end :
+	cache_expect(r->file, r->end < r->info->size ? r->end :
 						      CACHE_SIZE_UNKNOWN);
 	if (len <= SMALL_MAX)
 		return copied(r, len, out);
@@ -265,7 +265,7 @@ static int make_body(struct request *r, size_t *min, struct MHD_Response **out)
 	if (n < 0)
 		return (int)n;
 	/* A descriptor is as good as the present bytes behind it. */
-	if (fd >= 0 && len != MHD_SIZE_UNKNOWN && ((uint64_t)n == len || r->info.complete))
+	if (fd >= 0 && len != MHD_SIZE_UNKNOWN && ((uint64_t)n == len || r->info->complete))
 		*out = from_file(r, fd);
 	else
 		*out = streamed(r);
@@ -276,7 +276,7 @@ static int make_body(struct request *r, size_t *min, struct MHD_Response **out)
 
 static const char *media_type(const struct request *r)
 {
-	const char *type = r->info.content_type, *guess;
+	const char *type = r->info->content_type, *guess;
 
 	if (type && strcasecmp(type, "application/octet-stream") != 0)
 		return type;
@@ -287,7 +287,7 @@ static const char *media_type(const struct request *r)
 static void add_headers(struct request *r, unsigned status,
 			struct MHD_Response *response)
 {
-	const struct cache_info *info = &r->info;
+	const struct cache_info *info = r->info;
 	char value[96];
 
 	if (info->etag)
@@ -321,8 +321,8 @@ static const char *field(struct request *r, const char *name)
 /* Status and part of the file by the request's header (RFC 9110, 13.2.2). */
 static unsigned decide(struct request *r)
 {
-	const struct range_validators ours = { r->info.etag,
-					       r->info.last_modified };
+	const struct range_validators ours = { r->info->etag,
+					       r->info->last_modified };
 	const struct range_conditions asked = {
 		field(r, MHD_HTTP_HEADER_IF_MATCH),
 		field(r, MHD_HTTP_HEADER_IF_UNMODIFIED_SINCE),
@@ -333,7 +333,7 @@ static unsigned decide(struct request *r)
 	struct range_set set;
 
 	r->start = 0;
-	r->end = r->info.size;
+	r->end = r->info->size;
 	switch (range_precondition(&asked, &ours, now)) {
 	case RANGE_NOT_MODIFIED:
 		return MHD_HTTP_NOT_MODIFIED;
@@ -344,10 +344,10 @@ static unsigned decide(struct request *r)
 	}
 	/* Range is for GET only (14.2); without a size there is no end to
 	 * tell. */
-	if (r->head || r->info.size == CACHE_SIZE_UNKNOWN ||
+	if (r->head || r->info->size == CACHE_SIZE_UNKNOWN ||
 	    !range_if_range(field(r, MHD_HTTP_HEADER_IF_RANGE), &ours, now))
 		return MHD_HTTP_OK;
-	switch (range_parse(field(r, MHD_HTTP_HEADER_RANGE), r->info.size,
+	switch (range_parse(field(r, MHD_HTTP_HEADER_RANGE), r->info->size,
 			    &set)) {
 	case RANGE_NONE:
 		return MHD_HTTP_OK;
@@ -370,7 +370,7 @@ enum MHD_Result answer_facts(struct request *r)
 	size_t min;
 	int rc;
 
-	if (r->info.directory)
+	if (r->info->directory)
 		return answer_text(r, MHD_HTTP_NOT_FOUND,
 				   "This is a folder; folders are not listed "
 				   "here.\n");

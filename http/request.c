@@ -40,8 +40,6 @@ void request_free(struct request *r)
 	if (r->from_file)
 		watch_body_remove(r->serve->watch, &r->body);
 	cache_close(r->file);
-	if (r->known)
-		cache_info_fini(&r->info);
 	free(r->text);
 	free(r);
 }
@@ -225,7 +223,7 @@ static enum MHD_Result step_new(struct request *r)
 
 static enum MHD_Result step_facts(struct request *r)
 {
-	int rc = cache_stat(r->file, &r->info);
+	int rc = cache_stat_again(r->file, &r->resource->info);
 
 	if (rc == -EAGAIN) {
 		request_park(r, 0, 0, false);
@@ -233,7 +231,7 @@ static enum MHD_Result step_facts(struct request *r)
 	}
 	if (rc < 0)
 		return answer_error(r, rc);
-	r->known = true;
+	r->info = &r->resource->info;
 	r->phase = REQUEST_BYTES;
 	return MHD_YES;
 }
@@ -244,9 +242,6 @@ int request_reopen(struct request *r)
 		return -ESTALE;
 	cache_close(r->file);
 	r->file = NULL;
-	if (r->known)
-		cache_info_fini(&r->info);
-	r->known = false;
 	r->phase = REQUEST_FACTS;
 	return cache_open_again(r->resource->file, &r->file);
 }

@@ -59,8 +59,7 @@ struct request {
 	struct resource *last;	/* the connection's */
 	struct resource *resource;	/* the same once it is this request's */
 	struct cache_file *file;
-	bool known;		/* info is filled in */
-	struct cache_info info;
+	const struct cache_info *info;	/* the resource's, once known */
 	unsigned reopened;	/* since a newer version took over */
 
 	struct cache_waiter waiter;

@@ -98,6 +98,7 @@ int resource_open(struct resource *r, struct cache *c, const struct conf *conf,
 void resource_fini(struct resource *r)
 {
 	cache_close(r->file);
+	cache_info_fini(&r->info);
 	free(r->text);
 	free(r->url);
 	free(r->name);

@@ -18,6 +18,7 @@ struct resource {
 	char *text;		/* the request target, as sent */
 	char *url, *name;	/* name may be NULL: too long for one */
 	struct cache_file *file;	/* in use, never read */
+	struct cache_info info;		/* as of the last request */
 };
 
 /* Open what the target `text` names; name is its part behind the address. The

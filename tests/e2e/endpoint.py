@@ -128,6 +128,14 @@ def keep_alive(s):
     equal(c.get(url, "HEAD").response("HEAD").status, 200, "HEAD")
     equal(c.get(url).response().body, gen(SIZE, 1), "a whole file")
     equal(c.socket.getsockname(), local, "one connection")
+    o.script('* header="Cache-Control: no-cache"\n')
+    path, tags = f"/gen/{SIZE}/2.mp4", set()
+    for version in (1, 2, 2):
+        o.version(path, version)
+        r = c.get("/" + name_of(o.url(path))).response()
+        equal(r.body, gen(SIZE, 2, version), f"version {version}")
+        tags.add(r["ETag"])
+    equal(len(tags), 2, "ETags of two versions")
     for i in range(3):
         c.get(url, Range=f"bytes={i}-{i}")
     for i in range(3):
