@@ -160,9 +160,13 @@ static int check_name(const char *name)
 	return folder_check(name);
 }
 
-/* Open the folder that the files of a checked name are in. */
+/* Open the folder that the files of a name are in. */
 static int open_parent(struct store *s, const char *name, const char **leaf)
 {
+	int err = check_name(name);
+
+	if (err < 0)
+		return err;
 	*leaf = strrchr(name, '/') + 1;
 	return folder_open(s->dir, name, *leaf - 1 - name);
 }
@@ -223,11 +227,8 @@ int store_load(struct store *s, const char *name, const char *key,
 {
 	struct store_record r = { 0 };
 	const char *leaf;
-	int dir, err = check_name(name);
+	int err, dir = open_parent(s, name, &leaf);
 
-	if (err)
-		return err;
-	dir = open_parent(s, name, &leaf);
 	if (dir < 0)
 		return dir;
 	err = parts_read_record(dir, leaf, &r);
@@ -258,11 +259,8 @@ out:
 int store_data(struct store *s, const char *name, bool complete)
 {
 	const char *leaf;
-	int dir, fd = check_name(name);
+	int fd, dir = open_parent(s, name, &leaf);
 
-	if (fd < 0)
-		return fd;
-	dir = open_parent(s, name, &leaf);
 	if (dir < 0)
 		return dir;
 	pthread_mutex_lock(&s->lock);
@@ -335,11 +333,8 @@ int store_scratch(struct store *s)
 int store_drop(struct store *s, const char *name)
 {
 	const char *leaf;
-	int dir, err = check_name(name);
+	int err, dir = open_parent(s, name, &leaf);
 
-	if (err)
-		return err;
-	dir = open_parent(s, name, &leaf);
 	if (dir < 0)
 		return dir == -ENOENT ? 0 : dir;
 	err = parts_check_ours(dir, leaf);
@@ -354,11 +349,8 @@ int store_drop(struct store *s, const char *name)
 int store_peek(struct store *s, const char *name, struct store_record *out)
 {
 	const char *leaf;
-	int dir, err = check_name(name);
+	int err, dir = open_parent(s, name, &leaf);
 
-	if (err)
-		return err;
-	dir = open_parent(s, name, &leaf);
 	if (dir < 0)
 		return dir;
 	err = parts_read_record(dir, leaf, out);
@@ -391,11 +383,8 @@ int store_use(struct store *s, const char *name, time_t now, uint64_t *bytes)
 {
 	const char *leaf;
 	time_t used;
-	int dir, err = check_name(name);
+	int err, dir = open_parent(s, name, &leaf);
 
-	if (err)
-		return err;
-	dir = open_parent(s, name, &leaf);
 	if (dir < 0)
 		return dir;
 	err = scan_name(dir, leaf, bytes, &used);

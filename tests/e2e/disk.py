@@ -5,22 +5,10 @@ from spool import *
 SIZE = 40 << 20
 
 
-def small_disk(s, mebibytes):
-    """A folder with little room."""
-    if os.getuid():
-        raise Skip("not root")
-    path = s.folder("disk")
-    p = s.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs",
-               path])
-    if p.returncode:
-        raise Skip(f"no tmpfs: {p.stderr}")
-    return path
-
-
 @case
 def full(s):
     "a full disk ends keeping, not reading"
-    cache = small_disk(s, 8) + "/cache"
+    cache = s.tmpfs("8m") + "/cache"
     os.mkdir(cache)
     o = s.origin()
     d = s.spoolfs(cache=cache)
@@ -40,7 +28,7 @@ def full(s):
 @case
 def read_only(s):
     "a cache folder that can't be written to at the start: refused, and why"
-    disk = small_disk(s, 8)
+    disk = s.tmpfs("8m")
     d = s.spoolfs(cache=disk + "/cache")
     d.unmount()
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)

@@ -224,12 +224,7 @@ def strangers(s):
 @case
 def little_room(s):
     "near the end of the disk files go before anything is refused"
-    if os.getuid():
-        raise Skip("not root")
-    path = s.folder("disk")
-    p = s.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", path])
-    if p.returncode:
-        raise Skip(f"no tmpfs: {p.stderr}")
+    path = s.tmpfs("16m")
     cache = path + "/cache"
     os.mkdir(cache)
     o = s.origin("/gen/3M/* rate=4M\n")
@@ -253,12 +248,7 @@ def little_room(s):
 @case
 def no_room(s):
     "when the disk takes no more, files go, and the next one is kept"
-    if os.getuid():
-        raise Skip("not root")
-    path = s.folder("disk")
-    p = s.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", path])
-    if p.returncode:
-        raise Skip(f"no tmpfs: {p.stderr}")
+    path = s.tmpfs("16m")
     cache = path + "/cache"
     os.mkdir(cache)
     o = s.origin()

@@ -253,6 +253,17 @@ class Sandbox:
         os.mkdir(path)
         return path
 
+    def tmpfs(self, size):
+        """A folder with so much room."""
+        if os.getuid():
+            raise Skip("not root")
+        path = self.folder("disk")
+        p = self.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs",
+                      path])
+        if p.returncode:
+            raise Skip(f"no tmpfs: {p.stderr}")
+        return path
+
     def file(self, name):
         """A path in the sandbox that is not in use."""
         path = os.path.join(self.dir, name)
