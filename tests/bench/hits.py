@@ -1,5 +1,6 @@
 """Goal 6: what is cached, over HTTP, beside nginx with sendfile and as many
-threads; and what it costs to have clients that wait."""
+threads; and what it costs to have clients that wait. Both write a line a
+request to a file, as they do unless told otherwise."""
 import os
 import socket
 import time
@@ -21,7 +22,8 @@ COLUMNS = [Column("large", "MB/s, large file", ratio=True)]
 for n in CONNECTIONS:
     COLUMNS += [Column(f"rate{n}", f"ranges/s, {n}", ratio=True),
                 Column(f"p99_{n}", "p99 ms", 1, ratio=True)]
-COLUMNS.append(Column("cpu", "CPU µs a range", 1, ratio=True))
+COLUMNS += [Column("cpu", "CPU µs a range", 1, ratio=True),
+            Column("client", "of a CPU: the client, %")]
 
 CONF = """
 daemon off;
@@ -32,7 +34,7 @@ worker_processes {workers};
 events {{ worker_connections 4096; }}
 http {{
     sendfile on;
-    access_log off;
+    access_log {dir}/access.log;
     keepalive_requests 1000000;
     client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2;
     fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4;
@@ -40,6 +42,10 @@ http {{
     server {{ listen 127.0.0.1:{port}; root {host}; }}
 }}
 """
+
+
+class Endpoint(peers.OursHttp):
+    options = {"log_level": "info"}
 
 
 class Sendfile(peers.NginxSlice):
@@ -60,18 +66,21 @@ def ranges(lab, url, size, connections, seconds):
                          str(seconds)])
     if p.returncode:
         raise OSError(p.stderr.strip())
-    rate, _, p99, failed = (float(x) for x in p.stdout.split())
+    rate, _, p99, failed, cpu = (float(x) for x in p.stdout.split())
     if failed:
         raise OSError(f"{failed:.0f} of {connections} connections ended")
-    return {f"rate{connections}": rate, f"p99_{connections}": p99 / 1000}
+    return {f"rate{connections}": rate, f"p99_{connections}": p99 / 1000,
+            "client": cpu}
 
 
 def hits(lab, p, size, seconds):
     url = p.target("1.bin")
     values = {"large": size / read_all(url, size) / MB}
-    before = p.cpu()
+    before, busy = p.cpu(), []
     for n in CONNECTIONS:
         values.update(ranges(lab, url, size, n, seconds))
+        busy.append(values["client"])
+    values["client"] = max(busy)
     count = sum(values[f"rate{n}"] for n in CONNECTIONS) * seconds
     values["cpu"] = (p.cpu() - before) * 1e6 / count
     return values
@@ -119,10 +128,10 @@ def bench(lab):
     size, seconds = lab.size(512 * MIB, 64 * MIB), lab.size(1.5, 0.5)
     server = web.nginx(lab, [size])
     table = Table("hits", f"a cached file of {size // MIB} MiB over HTTP, and "
-                  f"ranges of 16 KiB at {CONNECTIONS} connections", COLUMNS,
-                  LIMIT)
+                  f"ranges of 16 KiB at {CONNECTIONS} connections; a line "
+                  "a request is logged", COLUMNS, LIMIT)
     root = os.path.dirname(os.path.dirname(server.files[0]))
-    with peers.OursHttp(lab.sandbox, server.base) as ours, \
+    with Endpoint(lab.sandbox, server.base) as ours, \
             Sendfile(lab.sandbox, f"file://{root}/d/") as limit:
         read_all(ours.target("1.bin"), size)
         run = [(ours.name, lambda: hits(lab, ours, size, seconds)),

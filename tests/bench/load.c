@@ -4,8 +4,8 @@
  *
  * asks 127.0.0.1 for ranges of LENGTH bytes at random places of a file of SIZE
  * bytes, one after the other on each of CONNECTIONS kept connections, and
- * prints requests a second, the median and the 99th percentile in µs, and how
- * many requests failed.
+ * prints requests a second, the median and the 99th percentile in µs, how many
+ * connections failed, and how much of a CPU this took, in percent.
  *
  *   load park FILE COUNT
  *
@@ -178,21 +178,29 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void report(int64_t took)
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static void report(int64_t took, int64_t cpu)
 {
 	size_t n = load.done;
 
 	qsort(load.latency, n, sizeof(*load.latency), by_size);
-	printf("%.0f %u %u %zu\n", (double)n / ((double)took / 1e9),
+	printf("%.0f %u %u %zu %.0f\n", (double)n / ((double)took / 1e9),
 	       n ? load.latency[n / 2] : 0, n ? load.latency[n * 99 / 100] : 0,
-	       load.failed);
+	       load.failed, 100.0 * (double)cpu / (double)took);
 }
 
 static int run(struct client *clients, size_t count, double seconds)
 {
 	struct epoll_event events[256], e = { .events = EPOLLIN };
 	int fd = epoll_create1(EPOLL_CLOEXEC), i, n;
-	int64_t begin, end;
+	int64_t begin, end, cpu;
 	size_t k;
 
 	for (k = 0; k < count; k++) {
@@ -203,6 +211,7 @@ static int run(struct client *clients, size_t count, double seconds)
 			return 1;
 		}
 	}
+	cpu = cpu_ns();
 	begin = now_ns();
 	end = begin + (int64_t)(seconds * 1e9);
 	for (k = 0; k < count; k++)
@@ -218,7 +227,7 @@ static int run(struct client *clients, size_t count, double seconds)
 			}
 		}
 	}
-	report(now_ns() - begin);
+	report(now_ns() - begin, cpu_ns() - cpu);
 	return 0;
 }
 

@@ -214,7 +214,8 @@ class NginxSlice(Peer):
         conf = os.path.join(folder, "nginx.conf")
         with open(conf, "w") as f:
             f.write(self.conf_text.format(
-                dir=folder, cache=self.cache, port=self.port, workers=2,
+                dir=folder, cache=self.cache, port=self.port,
+                workers=min(max(os.cpu_count(), 2), 8),	# as our endpoint
                 user="user root;" if os.geteuid() == 0 else "",
                 host=self.root()))
         return [which("nginx"), "-p", folder, "-c", conf,
@@ -254,7 +255,7 @@ class Ours(Held):
     def start(self):
         self.daemon = Spoolfs(
             self.sandbox, cache=self.cache, mount=self.front == "mount",
-            options=dict(self.options, log_level="warning"))
+            options={"log_level": "warning", **self.options})
 
     def cpu(self):
         return cpu_seconds(self.daemon.pid)
