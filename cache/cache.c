@@ -347,6 +347,7 @@ int cache_start(const struct conf *conf, struct cache **out)
 		return -ENOMEM;
 	c->conf = conf;
 	pthread_mutex_init(&c->lock, NULL);
+	recent_init(&c->recent);
 	err = store_open(conf->cache_dir, &c->store);
 	if (!err)
 		err = saver_start(c->store, &c->saver);
@@ -358,6 +359,7 @@ int cache_start(const struct conf *conf, struct cache **out)
 		evictor_free(c->evictor);
 		saver_stop(c->saver);
 		store_close(c->store);
+		recent_fini(&c->recent);
 		pthread_mutex_destroy(&c->lock);
 		free(c);
 		return err;
@@ -418,6 +420,7 @@ void cache_free(struct cache *c)
 	fetch_free(c->fetch);
 	evictor_free(c->evictor);
 	store_close(c->store);
+	recent_fini(&c->recent);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }

@@ -36,11 +36,11 @@
  *    network. They may touch the disk (pread, loading a record).
  *
  * LOCKS, in order: entry's save lock -> entry -> saver's queue, engine's inbox
- * -> cache (the table and the reference counts), evictor: leaves. No lock is
- * held across a curl call, a callback or a wait; only the save lock across a
- * disk flush, and that of an entry that nobody has while it is loaded or
- * evicted. Data is written before it is published under the entry's lock, so a
- * reader that saw an extent may pread it without the lock.
+ * -> cache (the table and the reference counts), evictor, recent bytes: leaves.
+ * No lock is held across a curl call, a callback or a wait; only the save lock
+ * across a disk flush, and that of an entry that nobody has while it is loaded
+ * or evicted. Data is written before it is published under the entry's lock, so
+ * a reader that saw an extent may pread it without the lock.
  *
  * WHO ANSWERS A WAITING READER: the engine. A published waiter is settled by
  * the bytes, by end of file, by a permanent error, by its deadline
@@ -61,6 +61,7 @@
 
 struct cache;
 struct cache_file;
+struct recent_block;
 struct statvfs;
 
 #define CACHE_SIZE_UNKNOWN UINT64_MAX
@@ -135,6 +136,16 @@ int cache_stat_again(struct cache_file *f, struct cache_info *info);
  * Other errors as cache_stat. */
 ssize_t cache_read(struct cache_file *f, void *buf, size_t len, uint64_t off,
 		   size_t min);
+
+/* As cache_read, but bytes that came a moment ago may be lent instead of copied
+ * to buf: loan->data says where they are, until cache_return. */
+struct cache_loan {
+	const void *data;
+	struct recent_block *block;	/* private */
+};
+ssize_t cache_lend(struct cache_file *f, void *buf, size_t len, uint64_t off,
+		   size_t min, struct cache_loan *loan);
+void cache_return(struct cache_loan *loan);	/* whatever it said */
 
 /* As cache_read, but instead of copying says where the bytes are: a
  * descriptor of the data file (owned by f, valid until cache_close) and how

@@ -4,6 +4,7 @@
 #define SPOOL_CORE_H
 
 #include "entry.h"
+#include "recent.h"
 
 #define CACHE_TABLE_SIZE 4096
 
@@ -13,6 +14,7 @@ struct cache {
 	struct saver *saver;
 	struct evictor *evictor;
 	struct fetch *fetch;
+	struct recent recent;
 	_Atomic bool stopping;
 
 	pthread_mutex_t lock;

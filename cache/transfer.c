@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core.h"
 #include "cut.h"
 #include "io.h"
 #include "log.h"
@@ -50,7 +51,7 @@ void transfer_free(struct transfer *t)
 	curl_slist_free_all(t->headers);
 	reply_fini(&t->reply);
 	url_free(t->target);
-	free(t->buf);
+	recent_give_back(t->block);
 	if (t->entry)
 		entry_unref(t->entry);
 	free(t);
@@ -98,8 +99,11 @@ static int keep(struct transfer *t, const char *data, size_t len, uint64_t off)
 		cut_report(e, e->fd);	/* seen to before the next */
 		err = -ESTALE;
 	}
-	if (!err)
+	if (!err) {
+		recent_put(&e->cache->recent, t->block,
+			   off + len - t->block->start);
 		return entry_publish(e, off, off + len, t->end);
+	}
 	log_error(LOG_STORE, "%s: %s: read on without keeping", e->label,
 		  strerror(-err));
 	cache_stored(e, err);
@@ -111,8 +115,9 @@ int transfer_flush(struct transfer *t)
 {
 	struct entry *e = t->entry;
 	uint64_t off = t->pos - t->buffered, next;
-	const char *data = t->buf;
 	size_t len = t->buffered, part;
+	const char *data = len ? t->block->data + (off - t->block->start) :
+				 NULL;
 	ssize_t here;
 	int err = cut_check(e);
 
@@ -136,6 +141,30 @@ int transfer_flush(struct transfer *t)
 	return err;
 }
 
+/* Take as many of the next n bytes as the block has room for. Returns how many;
+ * 0: no memory. */
+static size_t gather(struct transfer *t, const char *data, size_t n)
+{
+	struct entry *e = t->entry;
+	size_t room = TRANSFER_BUFFER - t->pos % TRANSFER_BUFFER;
+
+	if (t->block && room == TRANSFER_BUFFER) {
+		recent_give_back(t->block);
+		t->block = NULL;
+	}
+	if (!t->block)
+		t->block = recent_begin(&e->cache->recent, e->rec.generation,
+					t->pos);
+	if (!t->block)
+		return 0;
+	if (n > room)
+		n = room;
+	memcpy(t->block->data + (t->pos - t->block->start), data, n);
+	t->buffered += n;
+	t->pos += n;
+	return n;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
@@ -152,24 +181,16 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	}
 	if (!t->body_ms)
 		t->body_ms = t->progress_ms;
-	if (!t->buf && !(t->buf = malloc(TRANSFER_BUFFER))) {
-		t->error = -ENOMEM;
-		return 0;
-	}
 	t->body_bytes += len;
 	n = len;
 	while (n && t->pos < t->end) {
-		part = TRANSFER_BUFFER - t->buffered;
-		if (part > n)
-			part = n;
-		if (part > t->end - t->pos)
-			part = t->end - t->pos;
-		memcpy(t->buf + t->buffered, data, part);
-		t->buffered += part;
-		t->pos += part;
+		part = t->end - t->pos < n ? t->end - t->pos : n;
+		part = gather(t, data, part);
 		data += part;
 		n -= part;
-		if (t->buffered == TRANSFER_BUFFER || t->pos == t->end)
+		if (!part)
+			t->error = -ENOMEM;
+		else if (t->pos % TRANSFER_BUFFER == 0 || t->pos == t->end)
 			t->error = transfer_flush(t);
 		if (t->error)
 			return 0;
@@ -299,6 +320,9 @@ int transfer_prepare(struct transfer *t, const struct conf *conf)
 	t->headers = NULL;
 	reply_fini(&t->reply);
 	reply_init(&t->reply);
+	recent_give_back(t->block);
+	t->block = NULL;
+	t->buffered = 0;
 	t->phase = TRANSFER_HEADERS;
 	t->asked_at = time(NULL);
 	t->started_ms = t->progress_ms = now_ms();

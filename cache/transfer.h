@@ -10,9 +10,9 @@
 #include <curl/curl.h>
 
 #include "entry.h"
+#include "recent.h"
 
-/* Written at once, so that a pwrite is worth its call. */
-#define TRANSFER_BUFFER (128 * 1024)
+#define TRANSFER_BUFFER RECENT_BLOCK
 #define TRANSFER_REDIRECTS 10
 
 enum transfer_phase {
@@ -44,8 +44,8 @@ struct transfer {
 	bool abandoned;		/* worth nothing any more: ended soon, unread */
 
 	uint64_t pos, end;	/* next byte from the network; where to stop */
-	char *buf;		/* the last `buffered` bytes before pos */
-	size_t buffered;
+	struct recent_block *block;	/* ends at pos */
+	size_t buffered;	/* of it, not written yet */
 	bool compare;		/* bytes that are here already must be equal */
 
 	time_t asked_at;

@@ -428,18 +428,21 @@ static char *buffer_get(size_t size)
 static int answer_read(struct park *p)
 {
 	char *data = buffer_get(p->min);
+	struct cache_loan loan;
 	ssize_t n;
 
 	if (!data)
 		return -ENOMEM;
 	/* Of a wait that failed, what has come is better than nothing: only
 	 * files opened with direct_io wait, where a short read is no end. */
-	n = cache_read(p->file, data, p->min, p->off, p->status ? 1 : p->min);
+	n = cache_lend(p->file, data, p->min, p->off, p->status ? 1 : p->min,
+		       &loan);
 	if (n == -EAGAIN && p->status)
 		n = p->status;
 	if (n < 0)
 		return n;
-	fuse_reply_buf(p->req, data, n);
+	fuse_reply_buf(p->req, loan.data, n);
+	cache_return(&loan);
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 
 /* Handlers don't wait for the network, but they do for the disk. */
 #define THREADS 16
-/* So many wait for requests: one takes a request, one is there for the next. */
+/* So many wait for requests: where few programs read, nobody need be woken. */
 #define WAITING 4
 
 /* Interrupts a thread's wait for the next request. It can come just before
