@@ -1,8 +1,9 @@
 """Goal 1: a file that is not cached yet, read once from its begin to its end.
 
 The limit is curl -o of the same file to the same file system. CPU is that of
-the daemon, or of curl; what the reader and the origin use is not in it. What
-the engine's thread has of it is what curl does too; the rest is answering."""
+the daemon, or of curl; what the reader and the origin use is not in it. The
+engine's thread does what curl does, and answers readers of the mount that wait;
+the rest is answering the others."""
 import os
 import resource
 import time
