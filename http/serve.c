@@ -21,7 +21,8 @@
 #include "target.h"
 
 /* Bytes a connection may use for its request's header, the response's header
- * and the chunks of a body of unknown length. A URL may have 8 KiB. */
+ * and the chunks of a body of unknown length. A URL may have 8 KiB.
+ * libmicrohttpd blanks all of it for each request, so no more than needed. */
 #define CONNECTION_MEMORY (16 * 1024)
 
 #define THREADS_MIN 2u		/* with one, a big pread delays everybody */
