@@ -454,7 +454,7 @@ static int copy_string(char **dst, const char *src)
 	return *dst ? 0 : -ENOMEM;
 }
 
-int entry_info_locked(const struct entry *e, struct cache_info *out)
+int entry_info(const struct entry *e, struct cache_info *out)
 {
 	const struct store_record *r = &e->rec;
 	struct cache_info info = {

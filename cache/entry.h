@@ -197,7 +197,10 @@ int entry_copy_locked(const struct entry *e, void *buf, size_t len,
 bool entry_park_locked(struct entry *e, struct cache_waiter *w);
 bool entry_fresh_locked(const struct entry *e, const struct cache_file *f);
 int entry_refusal_locked(struct entry *e);	/* 0: none in force */
-int entry_info_locked(const struct entry *e, struct cache_info *out);
+
+/* Under entry->lock, or of a complete one without: that does not change any
+ * more. 0 or -ENOMEM. */
+int entry_info(const struct entry *e, struct cache_info *out);
 
 /* What the engine asks of the table (cache.c).
  *

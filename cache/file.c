@@ -167,11 +167,11 @@ static int file_stat(struct cache_file *f, uint64_t known,
 	 * for which the readers of a file would queue. */
 	complete = e->complete;
 	if (!err && !complete)
-		err = entry_info_locked(e, out);
+		err = entry_info(e, out);
 	pthread_mutex_unlock(&e->lock);
 	if (!err && complete)
 		err = e->rec.generation == known ? 1 :
-						   entry_info_locked(e, out);
+						   entry_info(e, out);
 	return err;
 }
 
