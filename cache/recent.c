@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "recent.h"
 
@@ -11,30 +12,39 @@ void recent_init(struct recent *r)
 
 void recent_fini(struct recent *r)
 {
-	size_t i;
-
-	for (i = 0; i < RECENT_BLOCKS; i++)
-		recent_give_back(r->blocks[i]);
+	while (r->n)
+		recent_give_back(r->blocks[--r->n]);
 	pthread_mutex_destroy(&r->lock);
 }
 
 void recent_give_back(struct recent_block *b)
 {
-	if (b && atomic_fetch_sub(&b->refs, 1) == 1)
-		free(b);
+	if (!b || atomic_fetch_sub(&b->refs, 1) > 1)
+		return;
+	atomic_fetch_sub(&b->of->alive, 1);
+	free(b);
 }
 
-/* The oldest block, unless somebody has it. */
+static struct recent_block *remove_locked(struct recent *r, size_t i)
+{
+	struct recent_block *b = r->blocks[i];
+
+	r->n--;
+	memmove(r->blocks + i, r->blocks + i + 1,
+		(r->n - i) * sizeof(r->blocks[0]));
+	return b;
+}
+
+/* The oldest block that nobody has, or NULL. */
 static struct recent_block *take_oldest(struct recent *r)
 {
-	struct recent_block *b;
+	struct recent_block *b = NULL;
+	size_t i;
 
 	pthread_mutex_lock(&r->lock);
-	b = r->blocks[r->oldest];
-	if (b && atomic_load(&b->refs) == 1)
-		r->blocks[r->oldest] = NULL;
-	else
-		b = NULL;
+	for (i = 0; i < r->n && !b; i++)
+		if (atomic_load(&r->blocks[i]->refs) == 1)
+			b = remove_locked(r, i);
 	pthread_mutex_unlock(&r->lock);
 	return b;
 }
@@ -42,12 +52,15 @@ static struct recent_block *take_oldest(struct recent *r)
 struct recent_block *recent_begin(struct recent *r, uint64_t generation,
 				  uint64_t start)
 {
-	struct recent_block *b = take_oldest(r);
+	struct recent_block *b = NULL;
 
-	if (!b)
-		b = malloc(sizeof(*b));
+	if (atomic_load(&r->alive) >= RECENT_BLOCKS)
+		b = take_oldest(r);
+	if (!b && (b = malloc(sizeof(*b))))
+		atomic_fetch_add(&r->alive, 1);
 	if (!b)
 		return NULL;
+	b->of = r;
 	atomic_init(&b->refs, 1);
 	b->generation = generation;
 	b->start = start;
@@ -62,13 +75,13 @@ void recent_put(struct recent *r, struct recent_block *b, size_t len)
 
 	pthread_mutex_lock(&r->lock);
 	b->len = len;
-	while (i < RECENT_BLOCKS && r->blocks[i] != b)
+	while (i < r->n && r->blocks[i] != b)
 		i++;
-	if (i == RECENT_BLOCKS) {
-		old = r->blocks[r->oldest];
+	if (i == r->n) {
+		if (r->n == RECENT_BLOCKS)
+			old = remove_locked(r, 0);
 		atomic_fetch_add(&b->refs, 1);
-		r->blocks[r->oldest] = b;
-		r->oldest = (r->oldest + 1) % RECENT_BLOCKS;
+		r->blocks[r->n++] = b;
 	}
 	pthread_mutex_unlock(&r->lock);
 	recent_give_back(old);
@@ -81,9 +94,9 @@ struct recent_block *recent_find(struct recent *r, uint64_t generation,
 	size_t i;
 
 	pthread_mutex_lock(&r->lock);
-	for (i = 0; i < RECENT_BLOCKS && !found; i++) {
+	for (i = 0; i < r->n && !found; i++) {
 		b = r->blocks[i];
-		if (b && b->generation == generation && off >= b->start &&
+		if (b->generation == generation && off >= b->start &&
 		    off - b->start <= b->len && len <= b->len - (off - b->start))
 			found = b;
 	}

@@ -22,10 +22,11 @@
 /* Written at once, so that a pwrite is worth its call. Blocks end at multiples
  * of it, where the reads of those who read a file as a whole end, too. */
 #define RECENT_BLOCK ((size_t)128 << 10)
-/* How many stay. */
+/* So many there are, or as many as transfers run. */
 #define RECENT_BLOCKS 8
 
 struct recent_block {
+	struct recent *of;
 	_Atomic unsigned refs;
 	uint64_t generation;		/* of the entry */
 	uint64_t start;			/* of data, in its file */
@@ -35,15 +36,17 @@ struct recent_block {
 
 struct recent {
 	pthread_mutex_t lock;
-	struct recent_block *blocks[RECENT_BLOCKS];
-	unsigned oldest;
+	struct recent_block *blocks[RECENT_BLOCKS];	/* oldest first */
+	size_t n;
+	_Atomic unsigned alive;		/* also those that have left */
 };
 
 void recent_init(struct recent *r);
 void recent_fini(struct recent *r);
 
 /* An empty block for bytes from start on, which nobody finds yet; the caller
- * writes to data and gives it back. NULL: no memory. Engine thread. */
+ * writes to data and gives it back. It is an old one that nobody has, when
+ * there are enough. NULL: no memory. Engine thread. */
 struct recent_block *recent_begin(struct recent *r, uint64_t generation,
 				  uint64_t start);
 /* The first len bytes of b may be read from now on and change no more. Engine

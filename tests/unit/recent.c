@@ -49,7 +49,6 @@ static void test_find(void)
 
 static void test_age(void)
 {
-	struct recent_block *held;
 	int i;
 
 	recent_init(&recent);
@@ -60,14 +59,55 @@ static void test_age(void)
 	ok(has(1, (RECENT_BLOCKS + 1) * RECENT_BLOCK, 1), "those before it");
 	ok(!has(1, (RECENT_BLOCKS - 1) * RECENT_BLOCK, 1), "not older ones");
 
-	held = recent_find(&recent, 1, (2 * RECENT_BLOCKS - 1) * RECENT_BLOCK,
-			   1);
+	recent_fini(&recent);
+}
+
+/* What somebody has is not used again. */
+static void test_held(void)
+{
+	struct recent_block *held[RECENT_BLOCKS];
+	int i, wrong = 0;
+
+	recent_init(&recent);
+	for (i = 0; i < RECENT_BLOCKS; i++)
+		held[i] = put(1, i * RECENT_BLOCK, 1);
 	for (i = 0; i < 2 * RECENT_BLOCKS; i++)
-		recent_give_back(put(2, i * RECENT_BLOCK, RECENT_BLOCK));
-	is_int(held->data[0], 2 * RECENT_BLOCKS - 1,
-	       "what somebody has is not used again");
-	ok(!has(1, held->start, 1), "though nobody else finds it");
-	recent_give_back(held);
+		recent_give_back(put(2, (100 + i) * RECENT_BLOCK, 1));
+	for (i = 0; i < RECENT_BLOCKS; i++)
+		wrong += held[i]->data[0] != i ||
+			held[i]->start != i * RECENT_BLOCK;
+	is_int(wrong, 0, "lent blocks keep what they have");
+	ok(has(2, (100 + 2 * RECENT_BLOCKS - 1) * RECENT_BLOCK, 1),
+	   "and don't keep new ones out");
+	for (i = 0; i < RECENT_BLOCKS; i++)
+		recent_give_back(held[i]);
+	is_uint(recent.alive, recent.n, "what has left is freed");
+	recent_fini(&recent);
+	is_uint(recent.alive, 0, "and so is the rest");
+}
+
+/* Blocks that are begun take the place of old ones. */
+static void test_reuse(void)
+{
+	struct recent_block *filled[3];
+	int i, found = 0;
+
+	recent_init(&recent);
+	for (i = 0; i < RECENT_BLOCKS; i++)
+		recent_give_back(put(1, i * RECENT_BLOCK, 1));
+	for (i = 0; i < 3; i++)
+		filled[i] = recent_begin(&recent, 2, i * RECENT_BLOCK);
+	for (i = 0; i < RECENT_BLOCKS; i++)
+		found += has(1, i * RECENT_BLOCK, 1);
+	is_int(found, RECENT_BLOCKS - 3, "no more memory than before");
+	ok(!has(1, 2 * RECENT_BLOCK, 1) && has(1, 3 * RECENT_BLOCK, 1),
+	   "that of the oldest");
+	for (i = 0; i < 3; i++) {
+		recent_put(&recent, filled[i], 1);
+		recent_give_back(filled[i]);
+	}
+	ok(has(1, 3 * RECENT_BLOCK, 1) && has(2, 2 * RECENT_BLOCK, 1),
+	   "and nothing is lost when they are put");
 	recent_fini(&recent);
 }
 
@@ -78,12 +118,11 @@ static void test_slow(void)
 
 	recent_init(&recent);
 	slow = put(1, 0, 1);
-	for (int i = 1; i <= RECENT_BLOCKS; i++)
+	for (int i = 1; i <= 2 * RECENT_BLOCKS; i++)
 		recent_give_back(put(1, i * RECENT_BLOCK, RECENT_BLOCK));
-	ok(!has(1, 0, 1), "forgotten");
-	memset(slow->data, 77, 2);
+	ok(has(1, 0, 1) && !has(1, 0, 2), "stays");
 	recent_put(&recent, slow, 2);
-	ok(has(1, 0, 2), "found again when more of it has come");
+	ok(has(1, 0, 2), "and grows");
 	recent_give_back(slow);
 	recent_fini(&recent);
 }
@@ -92,6 +131,8 @@ int main(void)
 {
 	test_find();
 	test_age();
+	test_held();
+	test_reuse();
 	test_slow();
 	return done_testing();
 }
