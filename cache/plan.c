@@ -273,22 +273,13 @@ static void serve_waits(struct plan *p)
 /* ---- read-ahead and fill --------------------------------------------------
  */
 
-/* How much of c's window is worth a request: half of it, or, with several
- * connections, the share of one. */
-static uint64_t worth(const struct plan *p, const struct plan_cursor *c)
-{
-	uint64_t half = view_ahead(p, c) / 2;
-
-	return view_lanes(p, c) > 1 ? least(half, p->piece) : half;
-}
-
 /* Is gap, of which the window shows [start, end), to be asked for yet? Or else
  * if it is the last there is of it. */
 static bool is_due(const struct plan *p, const struct plan_cursor *c,
 		   const struct extent *gap, uint64_t end)
 {
 	return end == gap->end || end == c->end ||
-	       end - gap->start >= worth(p, c);
+	       end - gap->start >= view_worth(p, c);
 }
 
 /* The next piece for the reader at c, if it is time. */
@@ -572,7 +563,7 @@ static uint64_t due_at(const struct plan *p, const struct plan_cursor *c)
 	if (whole(p->in))
 		return minus(gap.start, ahead);
 	at = least(minus(least(gap.end, stop), ahead),
-		   minus(gap.start, ahead - worth(p, c)));
+		   minus(gap.start, ahead - view_worth(p, c)));
 	/* Due already: held back by flights, whose progress will tell. */
 	return at > c->pos ? at - 1 : gap.start;
 }
@@ -593,6 +584,8 @@ uint64_t plan_quiet_until(const struct plan_input *in,
 	if (in->fill == PLAN_FILL_PLAYING && c->run < PLAN_SEQUENTIAL)
 		until = least(until, plus(c->pos,
 					  PLAN_SEQUENTIAL - 1 - c->run));
+	if (view_early(&p, c))
+		until = least(until, plus(c->pos, PLAN_WINDOW_MIN - 1 - c->run));
 	if (p.lanes > 1 && c->run < PLAN_GREEDY)
 		until = least(until, plus(c->pos, PLAN_GREEDY - 1 - c->run));
 	return until;

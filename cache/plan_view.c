@@ -121,6 +121,13 @@ unsigned view_lanes(const struct plan *p, const struct plan_cursor *c)
 	return c->run >= PLAN_GREEDY ? p->lanes : 1;
 }
 
+bool view_early(const struct plan *p, const struct plan_cursor *c)
+{
+	return (!c->end || c->end == PLAN_END_OPEN) &&
+	       c->run < PLAN_WINDOW_MIN && c->taste < PLAN_WINDOW_MIN &&
+	       p->trip <= PLAN_WINDOW_FIRST / 4;
+}
+
 uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c)
 {
 	uint64_t ahead = c->window;
@@ -129,10 +136,20 @@ uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c)
 	if (view_lanes(p, c) > 1 && c->window >= STARVED)
 		ahead = most(ahead, least((p->lanes + 1) * p->piece,
 					  PLAN_WINDOW_MAX));
-	if (!c->end)
-		return ahead;
-	return most(ahead, c->end == PLAN_END_OPEN ? PLAN_WINDOW_MIN
-						   : PLAN_BOUNDED);
+	if (c->end && c->end != PLAN_END_OPEN)
+		return most(ahead, PLAN_BOUNDED);
+	if (c->end)
+		ahead = most(ahead, PLAN_WINDOW_MIN);
+	return view_early(p, c) ? least(ahead, PLAN_WINDOW_FIRST) : ahead;
+}
+
+uint64_t view_worth(const struct plan *p, const struct plan_cursor *c)
+{
+	uint64_t ahead = view_ahead(p, c), half = ahead / 2;
+
+	if (view_early(p, c))
+		return most(half, minus(ahead, p->lead));
+	return view_lanes(p, c) > 1 ? least(half, p->piece) : half;
 }
 
 uint64_t view_horizon(const struct plan *p, const struct plan_cursor *c)
@@ -203,6 +220,7 @@ void view_init(struct plan *p, const struct plan_input *in,
 	uint64_t us = in->latency_us ? least(in->latency_us, LATENCY_MAX_US)
 				     : LATENCY_GUESS_US;
 	uint64_t rate = in->rate ? least(in->rate, RATE_MAX) : RATE_GUESS;
+	uint64_t trip = rate * us / 1000000;
 
 	*p = (struct plan){
 		.in = in,
@@ -210,10 +228,11 @@ void view_init(struct plan *p, const struct plan_input *in,
 		.running = in->n_flights,
 		.limit = in->size,
 		.rate = rate,
-		.near = most(PLAN_NEAR_MIN, rate * us / 1000000 * 3 / 2),
+		.trip = trip,
+		.trip_ms = (us + LATE_US) / 1000,
+		.near = most(PLAN_NEAR_MIN, trip * 3 / 2),
 		.lead = most(LEAD_MIN, rate * ((in->lanes > 1 ? us : 2 * us) +
 					       LATE_US) / 1000000),
-		.trip_ms = (us + LATE_US) / 1000,
 		.lanes = in->lanes ? in->lanes : 1,
 		.piece = most(PIECE_MIN, least(PLAN_WINDOW_MAX, rate *
 				(PIECE_TRIPS * us + PIECE_US) / 1000000)),

@@ -29,11 +29,12 @@ struct plan {
 	size_t running;		/* flights once these are carried out */
 	uint64_t limit;		/* no byte is at or past it */
 	uint64_t rate;		/* bytes/s, measured or guessed */
-	uint64_t near;		/* bytes that come sooner than a new request's
-				   first */
+	uint64_t trip;		/* bytes that come until a new request's first,
+				   and … */
+	uint64_t trip_ms;	/* … how long that is */
+	uint64_t near;		/* bytes that come sooner, to be sure */
 	uint64_t lead;		/* bytes left of a flight when the next one is
 				   asked for */
-	uint64_t trip_ms;	/* what a new request takes to its first byte */
 	uint64_t turn;		/* what a flight may bring before it makes way
 				   for another reader */
 	unsigned lanes;		/* flights for one reader */
@@ -84,9 +85,15 @@ bool view_missing(const struct plan *p, const struct plan_wait *w,
 bool view_idle(const struct plan *p, const struct plan_cursor *c);
 /* How many flights may bring what a reader at c wants. */
 unsigned view_lanes(const struct plan *p, const struct plan_cursor *c);
+/* The reader at c has not read much yet, and may be about to stop: he gets less
+ * ahead, where that does not make him wait. */
+bool view_early(const struct plan *p, const struct plan_cursor *c);
 /* How much is wanted ahead of a reader at c. 0: nothing yet. */
 uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c);
-/* Where that ends. */
+/* How much of it is worth a request: half of it; with several connections the
+ * share of one; for one who may be about to stop, what can't wait. */
+uint64_t view_worth(const struct plan *p, const struct plan_cursor *c);
+/* Where what is wanted ends. */
 uint64_t view_horizon(const struct plan *p, const struct plan_cursor *c);
 /* Some reader is where f is, or at most slack away from there. */
 bool view_in_window(const struct plan *p, const struct extent *f,

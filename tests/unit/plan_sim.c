@@ -350,6 +350,26 @@ static void test_scan(void)
 	sim_fini(&s);
 }
 
+/* What ffprobe reads of a film with its index ahead, and what it costs beside:
+ * next door, half a window. */
+static void test_probing(bool stream)
+{
+	static const struct sim_step steps[] = {
+		{ 0, 32 * KIB, 0 }, { 32 * KIB, 400 * KIB, 5000 },
+	};
+	struct sim s = { .link = lan, .size = 200 * MIB, .n_readers = 1,
+			 .linger_us = 30 * 1000000 };
+
+	s.readers[0] = (struct sim_reader){
+		.next = sim_steps, .steps = steps, .n_steps = COUNT(steps),
+		.stream = stream, .end = stream ? PLAN_END_OPEN : 0,
+	};
+	run(&s, stream ? "ffprobe over HTTP" : "ffprobe");
+	ok(s.pulled <= 432 * KIB + PLAN_WINDOW_FIRST * 3 / 2,
+	   "it costs half a window, next door");
+	sim_fini(&s);
+}
+
 static void test_sniff(void)
 {
 	static const struct sim_step steps[] = { { 0, 4 * KIB, 0 } };
@@ -787,6 +807,8 @@ int main(void)
 	test_crowd("16 readers", false);
 	test_crowd("16 readers, one after the other", true);
 	test_scan();
+	test_probing(false);
+	test_probing(true);
 	test_sniff();
 	test_random(64 * KIB, 1.05);
 	test_random(16 * KIB, 1.15);
