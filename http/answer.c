@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,10 @@
 /* Bytes taken from the cache at a time when streaming; each streamed answer
  * has a buffer of this size. */
 #define BLOCK ((size_t)128 << 10)
+
+/* … and how many of them may wait in its socket: they are fetched for a client
+ * who may be about to leave. */
+#define UNSENT_MAX (128 << 10)
 
 /* ---- responses without a body of the cache ---------------------------------- */
 
@@ -177,8 +183,20 @@ static uint64_t body_length(const struct request *r)
 					    : r->end - r->start;
 }
 
+static void hold_back(struct request *r)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int most = UNSENT_MAX;
+
+	if (info)
+		setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+			   &most, sizeof(most));
+}
+
 static struct MHD_Response *streamed(struct request *r)
 {
+	hold_back(r);
 	r->counted = true;
 	return MHD_create_response_from_callback(body_length(r), BLOCK,
 						 read_body, r, NULL);

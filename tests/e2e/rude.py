@@ -155,7 +155,7 @@ def half_close(s):
 def leave(s):
     "clients that leave before the answer's headers, or in it: let go at once"
     o, d = start(s, "/mute.mp4 stall=before\n"
-                 f"/stuck.mp4 gen={8 << 20}/1 wall={1 << 20}\n",
+                 f"/stuck.mp4 gen={8 << 20}/1 wall={1 << 17}\n",
                  read_timeout=100, stall_timeout=100)
     served(o, d, 1)
     before = d.fds()
