@@ -1,4 +1,5 @@
-"""Goal 7: scans: ffprobe of many films, the head and the tail of many files.
+"""Goal 7: scans: ffprobe of many films, far and near, the head and the tail of
+many files.
 
 The limit is ffprobe on the URL, and asking for the two ranges. Each file is
 looked at by all contenders in turn, each with an origin of its own."""
@@ -14,6 +15,7 @@ from reading import reader
 from scattered import at_rest
 
 CONDITIONS = "delay=10ms rate=20MB"
+NEAR = "delay=1ms"
 PROBE, ENDS = "ffprobe on the URL", "the two ranges"
 LENGTH = 64 << 10
 COLUMNS = [Column("time", "ms a file", 1, ratio=True),
@@ -41,9 +43,9 @@ def ends(lab, target):
 class Contender:
     """Somebody who looks at files, and an origin that nobody else asks."""
 
-    def __init__(self, lab, name, root, peer=None):
+    def __init__(self, lab, name, root, conditions, peer=None):
         self.lab, self.name = lab, name
-        self.origin = lab.sandbox.origin(f"* {CONDITIONS}\n", root=root)
+        self.origin = lab.sandbox.origin(f"* {conditions}\n", root=root)
         base = self.origin.url("/d/")
         self.peer = peer(lab.sandbox, base) if peer else None
         self.target = self.peer.target if peer else lambda n: base + n
@@ -101,13 +103,15 @@ def bench(lab):
     films = int(os.environ.get("BENCH_FILMS") or lab.size(50, 10))
     files = lab.size(200, 20)
     www = library(lab, max(films, files))
-    for what, limit, count, title in (
-            (probe, PROBE, films, f"ffprobe of {films} films"),
-            (ends, ENDS, files, f"64 KiB of head and tail of {files} files")):
-        table = Table("scan", f"{title}; {CONDITIONS}", COLUMNS, limit)
-        line = [Contender(lab, p.name, www, p) for p in peers.OURS]
-        line.insert(1, Contender(lab, limit, www))
-        line += [Contender(lab, p.name, www, p) for p in lab.peers
+    for what, limit, count, title, conditions in (
+            (probe, PROBE, films, f"ffprobe of {films} films", CONDITIONS),
+            (probe, PROBE, films, f"ffprobe of {films} films, near", NEAR),
+            (ends, ENDS, files, f"64 KiB of head and tail of {files} files",
+             CONDITIONS)):
+        table = Table("scan", f"{title}; {conditions}", COLUMNS, limit)
+        line = [Contender(lab, p.name, www, conditions, p) for p in peers.OURS]
+        line.insert(1, Contender(lab, limit, www, conditions))
+        line += [Contender(lab, p.name, www, conditions, p) for p in lab.peers
                  if p is peers.NginxSlice]
         scan(lab, table, line, what, count)
         if what is probe:
