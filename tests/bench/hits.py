@@ -25,22 +25,10 @@ for n in CONNECTIONS:
 COLUMNS += [Column("cpu", "CPU µs a range", 1, ratio=True),
             Column("client", "of a CPU: the client, %")]
 
-CONF = """
-daemon off;
-pid {dir}/pid;
-error_log {dir}/error.log;
-{user}
-worker_processes {workers};
-events {{ worker_connections 4096; }}
-http {{
-    sendfile on;
+SERVER = """
     access_log {dir}/access.log;
     keepalive_requests 1000000;
-    client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2;
-    fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4;
-    scgi_temp_path {dir}/t5;
     server {{ listen 127.0.0.1:{port}; root {host}; }}
-}}
 """
 
 
@@ -50,7 +38,7 @@ class Endpoint(peers.OursHttp):
 
 class Sendfile(peers.NginxSlice):
     """nginx on the files themselves; base is file://ROOT/d/."""
-    name, conf_text = LIMIT, CONF
+    name, server = LIMIT, SERVER
 
     def root(self):
         return self.base[len("file://"):-len("/d/")]

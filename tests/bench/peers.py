@@ -171,7 +171,7 @@ class Nbdkit(Peer):
         return os.path.join(self.mnt, "nbd")
 
 
-SLICE_CONF = """
+NGINX_CONF = """
 daemon off;
 pid {dir}/pid;
 error_log {dir}/error.log;
@@ -180,10 +180,14 @@ worker_processes {workers};
 events {{ worker_connections 4096; }}
 http {{
     sendfile on;
-    access_log off;
     client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2;
     fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4;
     scgi_temp_path {dir}/t5;
+    {http}
+}}
+"""
+SLICE = """
+    access_log off;
     proxy_cache_path {cache} levels=1:2 keys_zone=c:16m max_size=100g;
     upstream origin {{ server {host}; keepalive 16; }}
     server {{
@@ -200,24 +204,23 @@ http {{
             proxy_pass http://origin;
         }}
     }}
-}}
 """
 
 
 class NginxSlice(Peer):
     name, program, front = "nginx slice 1m", "nginx", "http"
-    conf_text = SLICE_CONF
+    server = SLICE
 
     def command(self):
         folder = self.sandbox.folder("peer-nginx")
         self.port = free_port()
         conf = os.path.join(folder, "nginx.conf")
         with open(conf, "w") as f:
-            f.write(self.conf_text.format(
-                dir=folder, cache=self.cache, port=self.port,
-                workers=min(max(os.cpu_count(), 2), 8),	# as our endpoint
+            f.write(NGINX_CONF.format(
+                dir=folder, workers=min(max(os.cpu_count(), 2), 8),	# as ours
                 user="user root;" if os.geteuid() == 0 else "",
-                host=self.root()))
+                http=self.server.format(dir=folder, cache=self.cache,
+                                        port=self.port, host=self.root())))
         return [which("nginx"), "-p", folder, "-c", conf,
                 "-e", os.path.join(folder, "error.log")]
 

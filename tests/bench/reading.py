@@ -73,20 +73,8 @@ class UrlReader:
             raise OSError(f"status {self.status}")
         return int(fields["content-length"]), len(body)
 
-    def _body(self, length, got):
-        while got < length:
-            n = self.socket.recv_into(self.buffer,
-                                      min(len(self.buffer), length - got))
-            if not n:
-                raise OSError(f"{got} of {length} bytes")
-            got += n
-        return got
-
-    def pread(self, length, off):
-        return self._body(*self._ask(f"{off}-{off + length - 1}"))
-
-    def blocks(self, off=0):
-        length, got = self._ask(f"{off}-")
+    def _pieces(self, byte_range):
+        length, got = self._ask(byte_range)
         if got:
             yield got
         while got < length:
@@ -96,6 +84,12 @@ class UrlReader:
                 raise OSError(f"{got} of {length} bytes")
             got += n
             yield n
+
+    def pread(self, length, off):
+        return sum(self._pieces(f"{off}-{off + length - 1}"))
+
+    def blocks(self, off=0):
+        return self._pieces(f"{off}-")
 
     def close(self):
         self.socket.close()
