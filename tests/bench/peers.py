@@ -126,8 +126,12 @@ class Peer(Held):
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            pass
+        try:
+            self.kill()		# nginx may leave workers behind
+        except ProcessLookupError:
+            pass
+        self.process.wait()
         if self.mnt in mounts():
             subprocess.run(["fusermount3", "-u", "-z", self.mnt],
                            stderr=subprocess.DEVNULL)
