@@ -1,6 +1,7 @@
 """Goal 6: what is cached, over HTTP, beside nginx with sendfile and as many
 threads; and what it costs to have clients that wait. Both write a line a
 request to a file, as they do unless told otherwise."""
+import contextlib
 import os
 import socket
 import time
@@ -119,18 +120,16 @@ def bench(lab):
                   f"ranges of 16 KiB at {CONNECTIONS} connections; a line "
                   "a request is logged", COLUMNS, LIMIT)
     root = os.path.dirname(os.path.dirname(server.files[0]))
-    with Endpoint(lab.sandbox, server.base) as ours, \
-            Sendfile(lab.sandbox, f"file://{root}/d/") as limit:
-        read_all(ours.target("1.bin"), size)
-        run = [(ours.name, lambda: hits(lab, ours, size, seconds)),
-               (LIMIT, lambda: hits(lab, limit, size, seconds))]
-        others = []
-        for peer in lab.peers:
-            if peer is peers.NginxSlice:
-                p = peer(lab.sandbox, server.base)
-                read_all(p.target("1.bin"), size)
-                others.append((p.name, lambda: hits(lab, p, size, seconds)))
-        lab.run(table, run, others)
+    with contextlib.ExitStack() as stack:
+        def row(peer, base):
+            p = stack.enter_context(peer(lab.sandbox, base))
+            read_all(p.target("1.bin"), size)
+            return p.name, lambda: hits(lab, p, size, seconds)
+
+        lab.run(table, [row(Endpoint, server.base),
+                        row(Sendfile, f"file://{root}/d/")],
+                [row(p, server.base) for p in lab.peers
+                 if p is peers.NginxSlice])
     table.print()
     name = peers.OursHttp.name
     table.goal(6, "large file: rate ÷ nginx's ≥ 1.0",

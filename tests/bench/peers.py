@@ -126,12 +126,8 @@ class Peer(Held):
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
-            pass
-        try:
-            self.kill()		# nginx may leave workers behind
-        except ProcessLookupError:
-            pass
-        self.process.wait()
+            self.kill()
+            self.process.wait()
         if self.mnt in mounts():
             subprocess.run(["fusermount3", "-u", "-z", self.mnt],
                            stderr=subprocess.DEVNULL)
