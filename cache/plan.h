@@ -34,7 +34,7 @@
 /* A cursor is a place where someone reads. */
 #define PLAN_WINDOW_MIN ((uint64_t)1152 << 10)	/* 1 MiB + the kernel's
 						   overshoot of 128 KiB */
-#define PLAN_WINDOW_FIRST ((uint64_t)512 << 10)	/* … of one who has read less,
+#define PLAN_WINDOW_FIRST ((uint64_t)256 << 10)	/* … of one who has read less,
 						   where answers come soon */
 #define PLAN_WINDOW_MAX ((uint64_t)64 << 20)
 #define PLAN_PROBE ((uint64_t)64 << 10)		/* first look at a resource */

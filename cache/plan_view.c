@@ -125,7 +125,7 @@ bool view_early(const struct plan *p, const struct plan_cursor *c)
 {
 	return (!c->end || c->end == PLAN_END_OPEN) &&
 	       c->run < PLAN_WINDOW_MIN && c->taste < PLAN_WINDOW_MIN &&
-	       p->trip <= PLAN_WINDOW_FIRST / 4;
+	       p->trip <= PLAN_WINDOW_FIRST / 2;
 }
 
 uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c)
@@ -145,10 +145,8 @@ uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c)
 
 uint64_t view_worth(const struct plan *p, const struct plan_cursor *c)
 {
-	uint64_t ahead = view_ahead(p, c), half = ahead / 2;
+	uint64_t half = view_ahead(p, c) / 2;
 
-	if (view_early(p, c))
-		return most(half, minus(ahead, p->lead));
 	return view_lanes(p, c) > 1 ? least(half, p->piece) : half;
 }
 

@@ -90,8 +90,8 @@ unsigned view_lanes(const struct plan *p, const struct plan_cursor *c);
 bool view_early(const struct plan *p, const struct plan_cursor *c);
 /* How much is wanted ahead of a reader at c. 0: nothing yet. */
 uint64_t view_ahead(const struct plan *p, const struct plan_cursor *c);
-/* How much of it is worth a request: half of it; with several connections the
- * share of one; for one who may be about to stop, what can't wait. */
+/* How much of it is worth a request: half of it, or, with several connections,
+ * the share of one. */
 uint64_t view_worth(const struct plan *p, const struct plan_cursor *c);
 /* Where what is wanted ends. */
 uint64_t view_horizon(const struct plan *p, const struct plan_cursor *c);

@@ -351,8 +351,8 @@ static void test_scan(void)
 }
 
 /* What ffprobe reads of a film with its index ahead, and what it costs beside:
- * next door, half a window. */
-static void test_probing(bool stream)
+ * next door, a first window. */
+static void test_probing(void)
 {
 	static const struct sim_step steps[] = {
 		{ 0, 32 * KIB, 0 }, { 32 * KIB, 400 * KIB, 5000 },
@@ -362,11 +362,10 @@ static void test_probing(bool stream)
 
 	s.readers[0] = (struct sim_reader){
 		.next = sim_steps, .steps = steps, .n_steps = COUNT(steps),
-		.stream = stream, .end = stream ? PLAN_END_OPEN : 0,
 	};
-	run(&s, stream ? "ffprobe over HTTP" : "ffprobe");
-	ok(s.pulled <= 432 * KIB + PLAN_WINDOW_FIRST * 3 / 2,
-	   "it costs half a window, next door");
+	run(&s, "ffprobe");
+	ok(s.pulled <= 432 * KIB + PLAN_WINDOW_FIRST,
+	   "it costs a small window, next door");
 	sim_fini(&s);
 }
 
@@ -807,8 +806,7 @@ int main(void)
 	test_crowd("16 readers", false);
 	test_crowd("16 readers, one after the other", true);
 	test_scan();
-	test_probing(false);
-	test_probing(true);
+	test_probing();
 	test_sniff();
 	test_random(64 * KIB, 1.05);
 	test_random(16 * KIB, 1.15);
