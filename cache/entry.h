@@ -113,6 +113,7 @@ struct entry {
 					   has */
 	bool resolved_again;		/* after an expired target */
 	bool no_range;			/* not to be trusted: ask without Range */
+	bool afresh;			/* ask next on a connection of its own */
 };
 
 struct cache_file {

@@ -344,6 +344,8 @@ int transfer_prepare(struct transfer *t, const struct conf *conf)
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
 			 conf->connect_timeout * 1000L);
+	curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, t->entry->afresh ? 1L : 0L);
+	t->entry->afresh = false;
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 512L * 1024);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);

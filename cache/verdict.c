@@ -327,11 +327,14 @@ static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
 
 	curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
 	curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered);
-	/* What is no HTTP may be the rest of an earlier answer. */
+	/* What is no HTTP may be the rest of an earlier answer: a connection
+	 * that was not used before will tell. */
 	if ((result == CURLE_UNSUPPORTED_PROTOCOL && connects == 0) ||
 	    (result == CURLE_WEIRD_SERVER_REPLY &&
-	     (connects == 0 || t->phase != TRANSFER_HEADERS)))
+	     (connects == 0 || t->phase != TRANSFER_HEADERS))) {
 		result = CURLE_RECV_ERROR;
+		t->entry->afresh = true;
+	}
 	switch (result) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_RESOLVE_PROXY:

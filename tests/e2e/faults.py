@@ -198,6 +198,22 @@ def strange_headers(s):
 
 
 @case
+def used_before(s):
+    "what is no HTTP, on one of many connections that were used before: at once"
+    o = s.origin(r'/nul.mp4 header="X: a\x00b" gen=1M/1' "\n* delay=300ms\n")
+    d = s.spoolfs(options={"read_timeout": "8"})
+    threads = [threading.Thread(target=fetch, args=(d.url(o.url(
+        f"/gen/9/{n}.mp4")),)) for n in range(12)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    begin = time.monotonic()
+    equal(fetch(d.url(o.url("/nul.mp4"))).status, 502, "status")
+    at_most(time.monotonic() - begin, 4 * SLACK, "seconds")
+
+
+@case
 def injected(s):
     "what an origin says can't add headers to our answers"
     for line_end in (r"\r", r"\n", r"\r\n"):
