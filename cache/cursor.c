@@ -141,3 +141,8 @@ size_t plan_read(struct plan_cursor *cur, size_t n, uint64_t off, uint64_t len,
 	}
 	return i;
 }
+
+bool plan_begun(const struct plan_cursor *c, enum plan_fill fill)
+{
+	return c->window || c->end || fill == PLAN_FILL_ALL;
+}

@@ -224,9 +224,7 @@ static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
 	c->end = f->end;
 	if (c->run == len) {
 		f->quiet[i] = 0;
-		/* One read of what is here, of which nothing follows yet. */
-		if (!missed && !c->window && !c->end &&
-		    f->entry->cache->conf->fill != PLAN_FILL_ALL)
+		if (!missed && !plan_begun(c, f->entry->cache->conf->fill))
 			return false;
 	}
 	due = c->pos > f->quiet[i];

@@ -16,7 +16,8 @@
  * asked for from 0, whatever is present, by one flight; and while nothing at
  * all is known that one flight is the probe.
  *
- * When to ask: a waiter was published; a reader got past plan_quiet_until or
+ * When to ask: a waiter was published; plan_begun says so; a reader who goes on
+ * got past plan_quiet_until or
  * its window changed; facts became known; a response began (its flight is
  * stoppable now); a flight ended; the lanes are other ones; *wake_ms has come.
  */
@@ -84,6 +85,10 @@ size_t plan_read(struct plan_cursor *cur, size_t n, uint64_t off, uint64_t len,
 
 enum plan_ranges { PLAN_RANGES_UNKNOWN, PLAN_RANGES_YES, PLAN_RANGES_NO };
 enum plan_fill { PLAN_FILL_PLAYING, PLAN_FILL_ALL, PLAN_FILL_NONE };
+
+/* Whether the planner must be asked because c was begun anew by a read of what
+ * is here: not while nothing is wanted beyond that. */
+bool plan_begun(const struct plan_cursor *c, enum plan_fill fill);
 
 /* In order of right of way. */
 enum plan_priority { PLAN_URGENT, PLAN_AHEAD, PLAN_BACKGROUND };

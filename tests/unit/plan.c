@@ -117,6 +117,21 @@ static void test_taste(void)
 	is_uint(c[i].taste, 0, "what was long ago is forgotten");
 }
 
+/* A read of what is here, at a new place, is news only if more is wanted. */
+static void test_begun(void)
+{
+	struct plan_cursor c[2] = { { 0 } };
+	size_t i = plan_read(c, 2, 90 * MIB, 16 * KIB, false, NOW);
+
+	ok(!plan_begun(&c[i], PLAN_FILL_PLAYING), "one read somewhere: none");
+	ok(!plan_begun(&c[i], PLAN_FILL_NONE), "… nor where nothing is filled");
+	ok(plan_begun(&c[i], PLAN_FILL_ALL), "… but where all is");
+	c[i].end = PLAN_END_OPEN;
+	ok(plan_begun(&c[i], PLAN_FILL_NONE), "… or it says that it reads on");
+	i = plan_read(c, 2, 0, 128 * KIB, false, NOW + 1);
+	ok(plan_begun(&c[i], PLAN_FILL_NONE), "so does who begins at the head");
+}
+
 static void test_edges(void)
 {
 	struct plan_cursor c[3] = { { 0 } };
@@ -787,6 +802,7 @@ int main(void)
 	test_read();
 	test_window();
 	test_taste();
+	test_begun();
 	test_edges();
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		test_rule(&rules[i]);
