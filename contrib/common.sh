@@ -6,7 +6,8 @@
 # shellcheck disable=SC2034 # used by the scripts that read this file
 build_packages="gcc libc6-dev make autoconf automake pkg-config|pkgconf
 	libfuse3-dev libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev
-	libmicrohttpd-dev libinih-dev fuse3 ca-certificates"
+	libmicrohttpd-dev libinih-dev libjansson-dev libxml2-dev fuse3
+	ca-certificates"
 
 say()
 {

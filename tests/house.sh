@@ -88,6 +88,8 @@ check "only cache/{fetch,transfer,url} include libcurl" \
 check "only cache/ini.c includes inih" \
     "$(includes 'ini\.h' cache/*.[ch] fs/*.[ch] http/*.[ch] |
 	grep -v '^cache/ini\.c:')"
+check "only http/ includes jansson and libxml2" \
+    "$(includes '(jansson|libxml/)' cache/*.[ch] fs/*.[ch])"
 check "nothing below main ends the process" \
     "$(code cache/*.[ch] fs/*.[ch] http/*.[ch] |
 	grep -E '[^[:alnum:]_](_?exit|_Exit|quick_exit|abort|assert)[[:space:]]*\(' |
