@@ -35,6 +35,11 @@ void log_open(enum log_level level, bool to_syslog)
 	atomic_store(&syslogging, to_syslog);
 }
 
+void log_set_level(enum log_level level)
+{
+	atomic_store(&threshold, level);
+}
+
 bool log_enabled(enum log_level level)
 {
 	return (int)level <= atomic_load(&threshold);

@@ -20,6 +20,8 @@ enum log_area { LOG_CORE, LOG_CONF, LOG_STORE, LOG_PLAN, LOG_FETCH, LOG_FUSE,
 
 /* Before log_open: level warning, stderr. */
 void log_open(enum log_level level, bool to_syslog);
+/* Another level, at any time. */
+void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 
 /* Leaves errno as it was; %m is the errno of the caller. */

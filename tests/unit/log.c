@@ -51,6 +51,9 @@ static void test_levels(void)
 	log_error(LOG_STORE, "one");
 	log_info(LOG_FETCH, "two %d %s", 2, "x");
 	log_debug(LOG_HTTP, "never");
+	log_set_level(LOG_LEVEL_ERROR);
+	log_warn(LOG_HTTP, "not at this level");
+	log_set_level(LOG_LEVEL_INFO);
 	heard(text, sizeof(text));
 	is_str(text, "spoolfs: core: before log_open\n"
 	       "spoolfs: store: one\nspoolfs: fetch: two 2 x\n",
