@@ -435,7 +435,7 @@ int cache_peek(struct cache *c, const char *url, struct cache_info *out)
 	if (err)
 		return err;
 	pthread_mutex_lock(&e->lock);
-	err = e->state == ENTRY_NEW ? -ENOENT : entry_info(e, out);
+	err = e->state == ENTRY_NEW ? -ENOENT : entry_info_locked(e, out);
 	pthread_mutex_unlock(&e->lock);
 	entry_unref(e);
 	return err;

@@ -96,8 +96,15 @@ struct cache_info {
 	uint64_t size;		/* bytes, or CACHE_SIZE_UNKNOWN */
 	uint64_t cached;	/* bytes present */
 	time_t modified;	/* Last-Modified, else when first seen */
+	time_t generated;	/* when the origin made its answer, or last
+				   confirmed it: its age is now - this */
+	int unconfirmed;	/* 0; else why the origin could not say whether
+				   what is no longer fresh still holds, for
+				   which it is used all the same: -errno */
+	uint64_t revision;	/* private */
 	char *url;		/* as sent to the origin */
 	char *etag, *last_modified, *content_type;	/* as sent, or NULL */
+	char *fields;		/* others that were kept: fields.h, or NULL */
 };
 void cache_info_fini(struct cache_info *info);
 
@@ -126,6 +133,13 @@ int cache_stat(struct cache_file *f, struct cache_info *out);
  * another file, in *info (or zeros): that is left as it is while it holds, and
  * released when it is replaced. Cheaper for a complete file. */
 int cache_stat_again(struct cache_file *f, struct cache_info *info);
+
+/* How much of [start, end) is here of the version that was known when f was
+ * opened: nothing, when f (bound) is of a newer one or none was known then. What
+ * has come since f was opened counts. An empty range: all, or nothing known. */
+enum cache_found { CACHE_FOUND_NOTHING, CACHE_FOUND_SOME, CACHE_FOUND_ALL };
+enum cache_found cache_found(struct cache_file *f, uint64_t start,
+			     uint64_t end);
 
 /* Read up to len bytes at off into buf without waiting.
  * >= min(min, bytes up to the end of the file): so many bytes, 0 at or past

@@ -8,6 +8,7 @@
 
 #include "cut.h"
 #include "entry.h"
+#include "fields.h"
 #include "io.h"
 
 enum waiter_state { WAITER_NEW, WAITER_PUBLISHED, WAITER_SETTLED,
@@ -237,7 +238,7 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 {
 	struct settled s = { 0 };
 	struct reply_version version = { 0 };
-	char *type = NULL, *url = NULL, *key = NULL;
+	char *type = NULL, *fields = NULL, *url = NULL, *key = NULL;
 
 	if (reply_version_copy(&version, facts->version))
 		return -ENOMEM;
@@ -245,11 +246,15 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	key = strdup(e->url->key);
 	if (facts->content_type)
 		type = strdup(facts->content_type);
-	if (!url || !key || (facts->content_type && !type)) {
+	if (facts->fields)
+		fields = strdup(facts->fields);
+	if (!url || !key || (facts->content_type && !type) ||
+	    (facts->fields && !fields)) {
 		reply_version_fini(&version);
 		free(url);
 		free(key);
 		free(type);
+		free(fields);
 		return -ENOMEM;
 	}
 
@@ -261,9 +266,13 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	e->rec.generation = random_generation();
 	e->rec.version = version;
 	e->rec.content_type = type;
+	e->rec.fields = fields;
 	e->rec.ranges = facts->ranges == PLAN_RANGES_YES;
 	e->rec.fresh_until = facts->fresh_until;
+	e->rec.generated = facts->generated;
 	e->rec.created = e->rec.validated = facts->now;
+	e->unconfirmed = 0;
+	e->revision++;
 	e->ranges = facts->ranges;
 	e->fd = fd;
 	cut_begin_locked(e);
@@ -309,19 +318,44 @@ void entry_renew(struct entry *e, int fd, struct extent_set *present)
 	settled_run(&s);
 }
 
-void entry_confirm(struct entry *e, time_t fresh_until)
+/* The origin has been asked, whatever it said. */
+static void checked_locked(struct entry *e, int unconfirmed,
+			   struct settled *out)
+{
+	e->checked_ms = now_ms();
+	e->error = 0;
+	e->unconfirmed = unconfirmed;
+	e->revision++;
+	settle_facts_locked(e, out);
+}
+
+void entry_confirm(struct entry *e, time_t fresh_until, time_t generated,
+		   const char *fields)
+{
+	struct settled s = { 0 };
+	char *all;
+
+	pthread_mutex_lock(&e->lock);
+	e->rec.fresh_until = fresh_until;
+	e->rec.generated = generated;
+	e->rec.validated = time(NULL);
+	/* Without memory the old ones have to do. */
+	if (fields && fields_update(e->rec.fields, fields, &all) == 0) {
+		free(e->rec.fields);
+		e->rec.fields = all;
+	}
+	e->dirty = true;
+	checked_locked(e, 0, &s);
+	pthread_mutex_unlock(&e->lock);
+	settled_run(&s);
+}
+
+void entry_unconfirmed(struct entry *e, int error)
 {
 	struct settled s = { 0 };
 
 	pthread_mutex_lock(&e->lock);
-	e->checked_ms = now_ms();
-	e->error = 0;
-	if (fresh_until) {
-		e->rec.fresh_until = fresh_until;
-		e->rec.validated = time(NULL);
-		e->dirty = true;
-	}
-	settle_facts_locked(e, &s);
+	checked_locked(e, error, &s);
 	pthread_mutex_unlock(&e->lock);
 	settled_run(&s);
 }
@@ -454,9 +488,10 @@ static int copy_string(char **dst, const char *src)
 	return *dst ? 0 : -ENOMEM;
 }
 
-int entry_info(const struct entry *e, struct cache_info *out)
+int entry_info_locked(const struct entry *e, struct cache_info *out)
 {
 	const struct store_record *r = &e->rec;
+	time_t now = time(NULL);
 	struct cache_info info = {
 		.generation = r->generation,
 		.directory = e->state == ENTRY_DIRECTORY,
@@ -465,19 +500,23 @@ int entry_info(const struct entry *e, struct cache_info *out)
 		.size = r->version.size,
 		.cached = r->present.total - memory_total(e->memory),
 		.modified = r->created,
+		.generated = r->generated,
+		.unconfirmed = now < r->fresh_until ? 0 : e->unconfirmed,
+		.revision = e->revision,
 	};
 	time_t modified = -1;
 
 	if (r->version.last_modified)
 		modified = fresh_parse_date(r->version.last_modified,
 					    strlen(r->version.last_modified),
-					    time(NULL));
+					    now);
 	if (modified >= 0)
 		info.modified = modified;
 	if (copy_string(&info.url, e->url->sent) ||
 	    copy_string(&info.etag, r->version.etag) ||
 	    copy_string(&info.last_modified, r->version.last_modified) ||
-	    copy_string(&info.content_type, r->content_type)) {
+	    copy_string(&info.content_type, r->content_type) ||
+	    copy_string(&info.fields, r->fields)) {
 		cache_info_fini(&info);
 		return -ENOMEM;
 	}
@@ -491,6 +530,7 @@ void cache_info_fini(struct cache_info *info)
 	free(info->etag);
 	free(info->last_modified);
 	free(info->content_type);
+	free(info->fields);
 	*info = (struct cache_info){ 0 };
 }
 

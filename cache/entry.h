@@ -64,6 +64,9 @@ struct entry {
 	enum plan_ranges ranges;	/* LE */
 	int64_t checked_ms;		/* LE: when the origin last confirmed
 					   this version, or could not be asked */
+	int unconfirmed;		/* L: why it could not; 0: it could */
+	uint64_t revision;		/* L: counts changes of what is said of
+					   it, even when it is complete */
 	int fd;				/* LE: set before KNOWN, -1 before; once
 					   more when the file was cut (cut.h) */
 	int cut_fd;			/* LE: then that one, else -1 */
@@ -119,6 +122,7 @@ struct entry {
 struct cache_file {
 	struct entry *entry;		/* changes only while not bound */
 	bool bound;
+	uint64_t found;		/* the generation when it was opened, or 0 */
 	int64_t opened_ms;
 	struct plan_cursor cursors[FILE_CURSORS];	/* entry->lock */
 	uint64_t end;	/* entry->lock: of the cursors, see plan.h */
@@ -154,8 +158,9 @@ int entry_keep_in_memory(struct entry *e, const void *data, size_t len,
 struct entry_facts {
 	const struct reply_version *version;
 	const char *content_type;
+	const char *fields;		/* that are kept, or NULL */
 	enum plan_ranges ranges;
-	time_t fresh_until, now;
+	time_t fresh_until, generated, now;
 };
 int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd);
 
@@ -164,9 +169,13 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd);
  * thread. */
 void entry_renew(struct entry *e, int fd, struct extent_set *present);
 
-/* The origin confirmed the version (304), or could not be asked and the stored
- * answer may be used: facts waiters are settled. fresh_until 0: unchanged. */
-void entry_confirm(struct entry *e, time_t fresh_until);
+/* The origin confirmed the version (304): facts waiters are settled. fields:
+ * those its answer brought that are kept, or NULL. */
+void entry_confirm(struct entry *e, time_t fresh_until, time_t generated,
+		   const char *fields);
+/* The origin could not say whether the version holds, and what is here is used
+ * all the same: likewise. */
+void entry_unconfirmed(struct entry *e, int error);
 
 /* The length of a resource of unknown length turned out. Engine thread. */
 void entry_set_size(struct entry *e, uint64_t size);
@@ -199,9 +208,8 @@ bool entry_park_locked(struct entry *e, struct cache_waiter *w);
 bool entry_fresh_locked(const struct entry *e, const struct cache_file *f);
 int entry_refusal_locked(struct entry *e);	/* 0: none in force */
 
-/* Under entry->lock, or of a complete one without: that does not change any
- * more. 0 or -ENOMEM. */
-int entry_info(const struct entry *e, struct cache_info *out);
+/* 0 or -ENOMEM. */
+int entry_info_locked(const struct entry *e, struct cache_info *out);
 
 /* What the engine asks of the table (cache.c).
  *

@@ -32,6 +32,8 @@ static void unlink_locked(struct cache_file *f, struct entry *e)
 static void file_attach(struct cache_file *f, struct entry *e)
 {
 	pthread_mutex_lock(&e->lock);
+	if (!f->entry)
+		f->found = e->rec.generation;
 	f->entry = e;
 	link_locked(f, e);
 	e->opened = true;
@@ -149,13 +151,11 @@ static int current_locked(struct cache_file *f, struct entry **out)
 	return 0;
 }
 
-/* known: a generation whose facts are not wanted once it is complete, or 0.
- * 1: that is it; else as cache_stat. */
-static int file_stat(struct cache_file *f, uint64_t known,
+/* known: what was said before, or NULL. 1: it holds; else as cache_stat. */
+static int file_stat(struct cache_file *f, const struct cache_info *known,
 		     struct cache_info *out)
 {
 	struct entry *e;
-	bool complete;
 	int err = current_locked(f, &e);
 
 	if (err)
@@ -163,33 +163,48 @@ static int file_stat(struct cache_file *f, uint64_t known,
 	err = facts_locked(e, f);
 	if (!err)
 		f->bound = true;
-	/* Of a complete one nothing changes any more: copied without the lock,
-	 * for which the readers of a file would queue. */
-	complete = e->complete;
-	if (!err && !complete)
-		err = entry_info(e, out);
+	if (!err && known && known->complete &&
+	    e->rec.generation == known->generation &&
+	    e->revision == known->revision)
+		err = 1;
+	if (!err)
+		err = entry_info_locked(e, out);
 	pthread_mutex_unlock(&e->lock);
-	if (!err && complete)
-		err = e->rec.generation == known ? 1 :
-						   entry_info(e, out);
 	return err;
 }
 
 int cache_stat(struct cache_file *f, struct cache_info *out)
 {
-	return file_stat(f, 0, out);
+	return file_stat(f, NULL, out);
 }
 
 int cache_stat_again(struct cache_file *f, struct cache_info *info)
 {
 	struct cache_info fresh;
-	int err = file_stat(f, info->complete ? info->generation : 0, &fresh);
+	int err = file_stat(f, info, &fresh);
 
 	if (err)
 		return err > 0 ? 0 : err;
 	cache_info_fini(info);
 	*info = fresh;
 	return 0;
+}
+
+enum cache_found cache_found(struct cache_file *f, uint64_t start,
+			     uint64_t end)
+{
+	struct entry *e = f->entry;
+	enum cache_found found = CACHE_FOUND_NOTHING;
+
+	pthread_mutex_lock(&e->lock);
+	if (f->found && f->found == e->rec.generation) {
+		if (extent_contains(&e->rec.present, start, end))
+			found = CACHE_FOUND_ALL;
+		else if (extent_next(&e->rec.present, start) < end)
+			found = CACHE_FOUND_SOME;
+	}
+	pthread_mutex_unlock(&e->lock);
+	return found;
 }
 
 void cache_expect(struct cache_file *f, uint64_t end)

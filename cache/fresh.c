@@ -297,6 +297,15 @@ static int64_t initial_age(const struct fresh_headers *h, time_t date,
 	return apparent > corrected ? apparent : corrected;
 }
 
+time_t fresh_generated(const struct fresh_headers *h, time_t request_time,
+		       time_t response_time)
+{
+	time_t date = h->date >= 0 ? h->date : response_time;
+
+	return response_time -
+	       initial_age(h, date, request_time, response_time);
+}
+
 time_t fresh_until(const struct fresh_headers *h, time_t request_time,
 		   time_t response_time)
 {

@@ -55,6 +55,12 @@ void fresh_cache_control(struct fresh_headers *h, const char *value,
 time_t fresh_until(const struct fresh_headers *h, time_t request_time,
 		   time_t response_time);
 
+/* When the response was made, by the local clock: response_time less its age on
+ * arrival (RFC 9111, 4.2.3, corrected_initial_age). From then on its age is the
+ * time passed since. */
+time_t fresh_generated(const struct fresh_headers *h, time_t request_time,
+		       time_t response_time);
+
 /* An HTTP date in any of its three forms (RFC 9110, 5.6.7), in any letter case
  * but in GMT only (RFC 9111, 4.2); -1 if none. Spaces around it are skipped.
  * A date before 1970 counts as 1970. The day of the week must be one, but it

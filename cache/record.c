@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
+
 #define MAGIC "spoolfs-meta "
-#define VERSION "1"
-#define FIRST_LINE MAGIC VERSION "\n"
+#define VERSION "2"
+#define VERSION_BEFORE "1"	/* without `generated` and fields */
 #define CHECKSUM "checksum: "
 #define CHECKSUM_LINE (sizeof(CHECKSUM) - 1 + 16 + 1)
 #define LINE_WIDTH 72
@@ -21,6 +23,7 @@ void store_record_fini(struct store_record *r)
 	free(r->url);
 	free(r->key);
 	free(r->content_type);
+	free(r->fields);
 	reply_version_fini(&r->version);
 	extent_fini(&r->present);
 	*r = (struct store_record){ 0 };
@@ -86,9 +89,18 @@ static void put_present(FILE *f, const struct extent_set *present)
 		fputc('\n', f);
 }
 
+static void put_fields(FILE *f, const char *text)
+{
+	struct field field;
+
+	while (fields_next(&text, &field))
+		fprintf(f, "field: %.*s: %.*s\n", (int)field.name_len,
+			field.name, (int)field.value_len, field.value);
+}
+
 static void put_record(FILE *f, const struct store_record *r)
 {
-	fputs(FIRST_LINE, f);
+	fputs(MAGIC VERSION "\n", f);
 	put_text(f, "kind", r->kind == STORE_FILE ? "file" : "directory");
 	put_text(f, "url", r->url);
 	put_text(f, "key", r->key);
@@ -103,6 +115,8 @@ static void put_record(FILE *f, const struct store_record *r)
 	fprintf(f, "created: %jd\n", (intmax_t)r->created);
 	fprintf(f, "fresh-until: %jd\n", (intmax_t)r->fresh_until);
 	fprintf(f, "validated: %jd\n", (intmax_t)r->validated);
+	fprintf(f, "generated: %jd\n", (intmax_t)r->generated);
+	put_fields(f, r->fields);
 	put_present(f, &r->present);
 }
 
@@ -113,7 +127,8 @@ int store_format(const struct store_record *r, char **text, size_t *len)
 	FILE *f;
 	int err;
 
-	if (!consistent(r) || !one_line(r->url) || !one_line(r->key))
+	if (!consistent(r) || !one_line(r->url) || !one_line(r->key) ||
+	    !fields_sound(r->fields))
 		return -EINVAL;
 	f = open_memstream(&buf, &n);
 	if (!f)
@@ -291,7 +306,32 @@ static int parse_ranges(struct span line, struct extent_set *present)
 	return line.p == line.end ? 0 : -EBADMSG;
 }
 
-static int parse_fields(struct span s, struct store_record *r)
+/* What version 1 does not have. */
+static int take_news(struct span *s, struct store_record *r)
+{
+	struct span value;
+	struct field f;
+	size_t len = 0, before;
+	const char *colon;
+
+	if (!take_time(s, "generated", &r->generated))
+		return -EBADMSG;
+	while (take_line(s, "field", &value)) {
+		colon = memchr(value.p, ':', value.end - value.p);
+		if (!colon || colon + 1 == value.end || colon[1] != ' ')
+			return -EBADMSG;
+		f = (struct field){ value.p, colon + 2, colon - value.p,
+				    value.end - colon - 2 };
+		before = len;
+		if (fields_add(&r->fields, &len, FIELDS_MAX, &f))
+			return -ENOMEM;
+		if (len == before)
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static int parse_record(struct span s, bool news, struct store_record *r)
 {
 	struct span value;
 	int err;
@@ -316,6 +356,8 @@ static int parse_fields(struct span s, struct store_record *r)
 	    !take_time(&s, "fresh-until", &r->fresh_until) ||
 	    !take_time(&s, "validated", &r->validated))
 		return -EBADMSG;
+	r->generated = r->validated;
+	err = news ? take_news(&s, r) : 0;
 	while (!err && take_line(&s, "present", &value))
 		err = parse_ranges(value, &r->present);
 	if (err)
@@ -343,16 +385,18 @@ int store_parse(const char *text, size_t len, struct store_record *out)
 {
 	struct store_record r = { 0 };
 	struct span s = { text, text + len };
+	bool news;
 	int err;
 
 	if (len > STORE_RECORD_MAX || !take_checksum(&s) || !take(&s, MAGIC))
 		return -EBADMSG;
-	if (!take(&s, VERSION "\n"))
+	news = take(&s, VERSION "\n");
+	if (!news && !take(&s, VERSION_BEFORE "\n"))
 		return -EPROTO;
 	/* Values become C strings, and are one line each. */
 	if (memchr(s.p, '\0', s.end - s.p) || memchr(s.p, '\r', s.end - s.p))
 		return -EBADMSG;
-	err = parse_fields(s, &r);
+	err = parse_record(s, news, &r);
 	if (err) {
 		store_record_fini(&r);
 		return err;
@@ -366,7 +410,8 @@ int store_parse_kind(const char *text, size_t len, enum store_kind *out)
 	struct span s = { text, text + len };
 	enum store_kind kind;
 
-	if (!take(&s, FIRST_LINE) || !take_kind(&s, &kind))
+	if ((!take(&s, MAGIC VERSION "\n") &&
+	     !take(&s, MAGIC VERSION_BEFORE "\n")) || !take_kind(&s, &kind))
 		return -EBADMSG;
 	*out = kind;
 	return 0;

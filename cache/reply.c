@@ -4,9 +4,12 @@
 #include "reply.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "fields.h"
 
 /* A piece of a header line. */
 struct text {
@@ -71,6 +74,8 @@ void reply_fini(struct reply *r)
 	free(r->last_modified);
 	free(r->content_type);
 	free(r->location);
+	free(r->fields);
+	free(r->connection);
 	reply_init(r);
 }
 
@@ -242,6 +247,18 @@ static int take_accept_ranges(struct reply *r, struct text value)
 	return 0;
 }
 
+static int take_connection(struct reply *r, struct text value)
+{
+	char *list;
+
+	if (asprintf(&list, "%s%s%.*s", r->connection ? r->connection : "",
+		     r->connection ? "," : "", (int)value.len, value.p) < 0)
+		return -ENOMEM;
+	free(r->connection);
+	r->connection = list;
+	return 0;
+}
+
 static int take_retry_after(struct reply *r, struct text value)
 {
 	int64_t seconds = fresh_parse_delta(value.p, value.len);
@@ -292,13 +309,14 @@ static int take_expires(struct reply *r, struct text value)
 	return 0;
 }
 
-static const struct field {
+static const struct known {
 	const char *name;
 	int (*take)(struct reply *r, struct text value);
 } fields[] = {
 	{ "Accept-Ranges", take_accept_ranges },
 	{ "Age", take_age },
 	{ "Cache-Control", take_cache_control },
+	{ "Connection", take_connection },
 	{ "Content-Encoding", take_content_encoding },
 	{ "Content-Length", take_content_length },
 	{ "Content-Range", take_content_range },
@@ -339,6 +357,22 @@ static int take_status(struct reply *r, struct text t)
 	return 0;
 }
 
+static int collect(struct reply *r, struct text name, struct text value)
+{
+	const struct field f = { name.p, value.p, name.len, value.len };
+
+	r->fields_before = r->fields_len;
+	return fields_add(&r->fields, &r->fields_len, REPLY_FIELDS_MAX, &f);
+}
+
+/* The last line goes on here: half a value is none. */
+static void uncollect(struct reply *r)
+{
+	r->fields_len = r->fields_before;
+	if (r->fields)
+		r->fields[r->fields_len] = '\0';
+}
+
 /* No colon, or a name with anything odd in it: in no table, so skipped. */
 static int take_field(struct reply *r, struct text line)
 {
@@ -346,10 +380,13 @@ static int take_field(struct reply *r, struct text line)
 	struct text name, value;
 
 	r->in_field = false;
+	r->fields_before = r->fields_len;
 	if (!colon)
 		return 0;
 	name = trimmed(line.p, colon - line.p);
 	value = trimmed(colon + 1, line.p + line.len - colon - 1);
+	if (collect(r, name, value))
+		return -ENOMEM;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
 		if (is_word(name, fields[i].name)) {
 			r->in_field = true;
@@ -384,7 +421,9 @@ int reply_line(struct reply *r, const char *line, size_t len, time_t now)
 	}
 	if (t.len >= 5 && !memcmp(t.p, "HTTP/", 5))
 		return take_status(r, t);
-	if (t.len && is_space(*t.p))
+	if (t.len && is_space(*t.p)) {
+		uncollect(r);
 		return r->in_field ? -EBADMSG : 0;
+	}
 	return take_field(r, t);
 }

@@ -26,6 +26,8 @@
  * long. */
 #define REPLY_VALUE_MAX 1024
 #define REPLY_LOCATION_MAX 8192
+/* Bytes of fields that are looked through for what is kept. */
+#define REPLY_FIELDS_MAX ((size_t)16 << 10)
 /* Nobody is made to wait longer than a day. */
 #define REPLY_RETRY_AFTER_MAX (24 * 3600)
 
@@ -73,6 +75,9 @@ struct reply {
 				   seconds from `now`; at most
 				   REPLY_RETRY_AFTER_MAX */
 	struct fresh_headers fresh;
+	char *fields;		/* fields.h: those that may be kept */
+	size_t fields_len, fields_before;	/* … without the last line */
+	char *connection;	/* values of Connection, as a list */
 	size_t bytes, lines;	/* of header seen, for the limits */
 	bool in_field;		/* the last line was a field we use */
 	time_t now;		/* at that line */
@@ -92,6 +97,9 @@ void reply_fini(struct reply *r);
  * Content-Range that is malformed or disagrees with another makes the reply
  * unusable (-EBADMSG for a length, content_range_bad for a range). A kept
  * value that is empty, too long or has controls in it counts as absent.
+ *
+ * What may be kept of all fields (fields.h) is collected in r->fields, up to
+ * REPLY_FIELDS_MAX bytes; what is continued on another line is not.
  *
  * 0; -EBADMSG (also: a malformed status line; NUL or a bare CR or LF anywhere;
  * the continuation of a field we use on a second line, which RFC 9112, 5.2

@@ -393,7 +393,7 @@ static void validate(struct fetch *f, struct entry *e, int64_t now,
 	struct host *h = host_of(f, e);
 
 	if (h && now < h->down_until_ms)
-		entry_confirm(e, 0);
+		entry_unconfirmed(e, -EHOSTUNREACH);
 	else
 		start_planned(f, e, &ask, true, own);
 }

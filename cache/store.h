@@ -70,6 +70,9 @@ struct store_record {
 	bool pinned;
 	time_t created;		/* when this generation was first seen */
 	time_t fresh_until, validated;
+	time_t generated;	/* when the origin made its answer, or last
+				   confirmed it: its age is now - this */
+	char *fields;		/* kept of that answer (fields.h), or NULL */
 	struct extent_set present;
 };
 
@@ -80,7 +83,7 @@ bool store_record_complete(const struct store_record *r);
 
 /* Pure: a record as text and back.
  *
- *   spoolfs-meta 1                        the version of the format
+ *   spoolfs-meta 2                        the version of the format
  *   kind: file                            or directory
  *   url: https://example.com/film.mp4
  *   key: https://example.com/film.mp4
@@ -94,16 +97,21 @@ bool store_record_complete(const struct store_record *r);
  *   created: 1500000000                   seconds since the epoch
  *   fresh-until: 1700000000
  *   validated: 1700000000
+ *   generated: 1699999990
+ *   field: Cache-Control: max-age=60      any number of these; fields.h
  *   present: 0-65536 131072-196608        START-END in bytes, half open; as
  *   present: 262144-1048576               many lines as it takes
  *   checksum: 0123456789abcdef            FNV-1a, 64 bits, of all before it
  *
  * In this order, each line ended by LF. The first and the last line are the
- * same in every version; anything else new needs a new version.
+ * same in every version; anything else new needs a new version. Version 1,
+ * which is read but not written, had no `generated` (taken to be `validated`)
+ * and no fields.
  *
  * store_format: *text malloc'd, NUL-terminated, of *len bytes. 0; -EINVAL: no
- * url, key or generation, or ranges past the size; -EFBIG; -ENOMEM. A value
- * with CR or LF in it is left out.
+ * url, key or generation, ranges past the size, or fields that are not as
+ * fields_select makes them; -EFBIG; -ENOMEM. A value with CR or LF in it is
+ * left out.
  *
  * store_parse takes any bytes. 0; -EBADMSG: damaged in any way (checksum,
  * syntax, ranges unsorted or past the size); -EPROTO: intact, but of another

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "fields.h"
 #include "log.h"
 
 #define BACKOFF_MIN_MS 250
@@ -44,6 +45,30 @@ static enum plan_ranges ranges_of(const struct transfer *t)
 	return PLAN_RANGES_UNKNOWN;
 }
 
+static time_t reply_generated(const struct transfer *t)
+{
+	return fresh_generated(&t->reply.fresh, t->asked_at, time(NULL));
+}
+
+/* What is kept of the answer's other fields: malloc'd or NULL. They are worth
+ * less than the answer: without memory there are none. */
+static char *reply_fields(const struct transfer *t)
+{
+	char *fields = NULL;
+
+	fields_select(t->reply.fields, t->reply.connection, true, &fields);
+	return fields;
+}
+
+static void confirm(struct transfer *t)
+{
+	char *fields = reply_fields(t);
+
+	entry_confirm(t->entry, reply_fresh_until(t), reply_generated(t),
+		      fields);
+	free(fields);
+}
+
 static int adopt(struct transfer *t)
 {
 	struct entry *e = t->entry;
@@ -57,8 +82,10 @@ static int adopt(struct transfer *t)
 		.content_type = t->reply.content_type,
 		.ranges = ranges_of(t),
 		.fresh_until = reply_fresh_until(t),
+		.generated = reply_generated(t),
 		.now = time(NULL),
 	};
+	char *fields;
 	int fd, err;
 
 	/* What must not be stored is kept while it is in use (RFC 9111,
@@ -71,7 +98,9 @@ static int adopt(struct transfer *t)
 	err = cache_create_data(e->cache, e, &fd);
 	if (err)
 		return err;
+	facts.fields = fields = reply_fields(t);
 	err = entry_adopt(e, &facts, fd);
+	free(fields);
 	if (err) {
 		close(fd);
 		return err;
@@ -186,7 +215,7 @@ int verdict_headers(struct transfer *t)
 			return take_data(t);
 		/* The origin does not do conditional requests, but it is the
 		 * version we have. */
-		entry_confirm(e, reply_fresh_until(t));
+		confirm(t);
 		t->done = true;
 		return -ECANCELED;
 	case REPLY_CHANGED:
@@ -227,10 +256,9 @@ static int64_t backoff_ms(unsigned failures, int64_t retry_after)
  * 4.2.4; RFC 5861, 4). */
 static void use_stale(struct transfer *t, int error)
 {
-
 	log_info(LOG_FETCH, "%s: not validated (%s): using what is here",
 		 t->entry->label, strerror(-error));
-	entry_confirm(t->entry, 0);
+	entry_unconfirmed(t->entry, error);
 }
 
 static void failed(struct transfer *t, int error, int64_t now)
@@ -475,7 +503,7 @@ bool verdict_done(struct transfer *t, CURLcode result, const struct conf *conf,
 			succeeded(e);
 		break;
 	case REPLY_NOT_MODIFIED:
-		entry_confirm(e, reply_fresh_until(t));
+		confirm(t);
 		succeeded(e);
 		break;
 	case REPLY_REDIRECT:

@@ -213,7 +213,7 @@ def strangers(s):
     fetched(plain, urls, (1, 2))
     plain.unmount()
     meta = os.path.join(d.cache, name_of(urls[0])) + ".meta"
-    rewrite(meta, b"spoolfs-meta 1\n", b"spoolfs-meta 999\n")
+    rewrite(meta, b"spoolfs-meta 2\n", b"spoolfs-meta 999\n")
     set_used(d, urls[0], 5000)
     before = os.stat(meta)
     d.restart()

@@ -440,7 +440,7 @@ def records_change(s):
         metas = wait_for(lambda: sorted(glob.glob(
             f"{d.cache}/http/*/gen/*/*.meta")), "records")
         for what in (lambda x: b"", lambda x: x[:len(x) // 2], flipped,
-                     lambda x: x.replace(b"spoolfs-meta 1", b"spoolfs-meta 9"),
+                     lambda x: x.replace(b"spoolfs-meta 2", b"spoolfs-meta 9"),
                      lambda x: open(metas[0], "rb").read(), None):
             for meta in metas:
                 try:

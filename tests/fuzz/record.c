@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "cache/fields.h"
 #include "cache/store.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -36,6 +37,7 @@ static void check_record(const struct store_record *r)
 		total += last - p->v[i].start;
 	}
 	must(total == p->total && last <= r->version.size);
+	must(fields_sound(r->fields));
 	must(!store_record_complete(r) || total == r->version.size);
 }
 
@@ -49,7 +51,9 @@ static bool same(const struct store_record *a, const struct store_record *b)
 	       fuzz_same(a->content_type, b->content_type) &&
 	       a->ranges == b->ranges && a->pinned == b->pinned &&
 	       a->created == b->created && a->fresh_until == b->fresh_until &&
-	       a->validated == b->validated && a->present.n == b->present.n &&
+	       a->validated == b->validated &&
+	       a->generated == b->generated &&
+	       fuzz_same(a->fields, b->fields) && a->present.n == b->present.n &&
 	       (!a->present.n ||
 		!memcmp(a->present.v, b->present.v,
 			a->present.n * sizeof(*a->present.v)));

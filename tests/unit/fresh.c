@@ -393,8 +393,38 @@ static void test_until_bounds(void)
 	is_uint(wrong, 0, "always between now and ten years from now");
 }
 
+/* When it was made, beside the time of its arrival; its request took 5 s. */
+static void test_generated(void)
+{
+	static const struct {
+		int64_t age;
+		time_t date;	/* beside the arrival; 1: not said */
+		int want;
+		const char *what;
+	} cases[] = {
+		{ -1, 1, -5, "nothing said: as old as its request" },
+		{ -1, 0, -5, "a Date of now" },
+		{ -1, -100, -100, "an old Date" },
+		{ -1, 100, -5, "a Date to come" },
+		{ 60, 0, -65, "Age, and the time it took" },
+		{ 60, -100, -100, "a Date older than that" },
+		{ 60, -61, -65, "one that is younger" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct fresh_headers h = FRESH_HEADERS_INIT;
+
+		h.age = cases[i].age;
+		if (cases[i].date != 1)
+			h.date = NOW + cases[i].date;
+		is_int(fresh_generated(&h, NOW - 5, NOW) - NOW, cases[i].want,
+		       "%s", cases[i].what);
+	}
+}
+
 int main(void)
 {
+	test_generated();
 	test_dates();
 	test_date_prefixes();
 	test_date_round();

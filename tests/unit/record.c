@@ -1,6 +1,7 @@
 /* The record format: there and back, and whatever bytes may come. */
 #include "config.h"
 
+#include "cache/fields.h"
 #include "cache/store.h"
 #include "tests/tap.h"
 
@@ -30,6 +31,9 @@ static struct store_record sample(void)
 		.created = 1500000000,
 		.fresh_until = 1700000000,
 		.validated = 1600000000,
+		.generated = 1599999990,
+		.fields = copy("Cache-Control: max-age=60\n"
+			       "X-Note: a: b\nEmpty: \n"),
 	};
 
 	extent_add(&r.present, 0, 65536);
@@ -55,6 +59,8 @@ static bool same(const struct store_record *a, const struct store_record *b)
 	       a->created == b->created &&
 	       a->fresh_until == b->fresh_until &&
 	       a->validated == b->validated &&
+	       a->generated == b->generated &&
+	       same_text(a->fields, b->fields) &&
 	       a->present.n == b->present.n &&
 	       a->present.total == b->present.total &&
 	       (!a->present.n || !memcmp(a->present.v, b->present.v,
@@ -78,7 +84,7 @@ static bool round_trip(const struct store_record *r)
 static void test_text(void)
 {
 	static const char want[] =
-		"spoolfs-meta 1\n"
+		"spoolfs-meta 2\n"
 		"kind: file\n"
 		"url: https://Example.com/a%20film.mp4?id=1\n"
 		"key: https://example.com/a%20film.mp4?id=1\n"
@@ -92,6 +98,10 @@ static void test_text(void)
 		"created: 1500000000\n"
 		"fresh-until: 1700000000\n"
 		"validated: 1600000000\n"
+		"generated: 1599999990\n"
+		"field: Cache-Control: max-age=60\n"
+		"field: X-Note: a: b\n"
+		"field: Empty: \n"
 		"present: 0-65536 131072-196608 262144-1048576\n"
 		"checksum: ";
 	struct store_record r = sample();
@@ -231,9 +241,13 @@ static int parse_body(const char *body, size_t len, struct store_record *out)
 	return r;
 }
 
-#define HEAD "spoolfs-meta 1\nkind: file\nurl: u\nkey: k\n"
+#define HEAD "spoolfs-meta 2\nkind: file\nurl: u\nkey: k\n"
 #define GEN "generation: 0000000000000001\n"
-#define TAIL "ranges: no\npinned: no\ncreated: 0\nfresh-until: 0\nvalidated: 0\n"
+#define OLD "spoolfs-meta 1\nkind: file\nurl: u\nkey: k\n" GEN OLD_TAIL
+#define OLD_TAIL \
+	"ranges: no\npinned: no\ncreated: 0\nfresh-until: 0\nvalidated: 77\n"
+#define TIMES "created: 0\nfresh-until: 0\nvalidated: 0\ngenerated: 5\n"
+#define TAIL "ranges: no\npinned: no\n" TIMES
 
 static const struct body {
 	const char *what;
@@ -241,17 +255,17 @@ static const struct body {
 	const char *text;
 } bodies[] = {
 	{ "least", 0, HEAD GEN TAIL },
-	{ "another version", -EPROTO, "spoolfs-meta 2\nanything\n" },
+	{ "another version", -EPROTO, "spoolfs-meta 3\nanything\n" },
 	{ "another version, long", -EPROTO, "spoolfs-meta 10\n" },
 	{ "version without number", -EPROTO, "spoolfs-meta \n" },
 	{ "not ours", -EBADMSG, "something else\n" },
-	{ "first line alone", -EBADMSG, "spoolfs-meta 1\n" },
+	{ "first line alone", -EBADMSG, "spoolfs-meta 2\n" },
 	{ "unknown kind", -EBADMSG,
-	  "spoolfs-meta 1\nkind: socket\nurl: u\nkey: k\n" GEN TAIL },
+	  "spoolfs-meta 2\nkind: socket\nurl: u\nkey: k\n" GEN TAIL },
 	{ "no url", -EBADMSG,
-	  "spoolfs-meta 1\nkind: file\nkey: k\n" GEN TAIL },
+	  "spoolfs-meta 2\nkind: file\nkey: k\n" GEN TAIL },
 	{ "no key", -EBADMSG,
-	  "spoolfs-meta 1\nkind: file\nurl: u\n" GEN TAIL },
+	  "spoolfs-meta 2\nkind: file\nurl: u\n" GEN TAIL },
 	{ "no generation", -EBADMSG, HEAD TAIL },
 	{ "generation 0", -EBADMSG,
 	  HEAD "generation: 0000000000000000\n" TAIL },
@@ -264,7 +278,27 @@ static const struct body {
 	{ "empty line", -EBADMSG, HEAD GEN TAIL "\n" },
 	{ "last line not ended", -EBADMSG, HEAD GEN TAIL "present: 0-1" },
 	{ "CR", -EBADMSG,
-	  "spoolfs-meta 1\nkind: file\nurl: u\r\nkey: k\n" GEN TAIL },
+	  "spoolfs-meta 2\nkind: file\nurl: u\r\nkey: k\n" GEN TAIL },
+	{ "version 1", 0, OLD },
+	{ "version 1, with ranges", 0, OLD "present: 0-1\n" },
+	{ "version 1 with what is new", -EBADMSG, OLD "generated: 0\n" },
+	{ "version 1 with a field", -EBADMSG, OLD "field: A: b\n" },
+	{ "not said when generated", -EBADMSG,
+	  "spoolfs-meta 2\nkind: file\nurl: u\nkey: k\n" GEN OLD_TAIL },
+	{ "fields", 0, HEAD GEN TAIL "field: A: b\nfield: A: c\n" },
+	{ "a field without a value", 0, HEAD GEN TAIL "field: A: \n" },
+	{ "a field without a colon", -EBADMSG, HEAD GEN TAIL "field: A\n" },
+	{ "a field without a space", -EBADMSG, HEAD GEN TAIL "field: A:b\n" },
+	{ "a field with two spaces", -EBADMSG,
+	  HEAD GEN TAIL "field: A:  b\n" },
+	{ "a field without a name", -EBADMSG, HEAD GEN TAIL "field: : b\n" },
+	{ "a name that is none", -EBADMSG, HEAD GEN TAIL "field: A b: c\n" },
+	{ "a field that is not kept", -EBADMSG,
+	  HEAD GEN TAIL "field: Set-Cookie: a\n" },
+	{ "a field with a control", -EBADMSG,
+	  HEAD GEN TAIL "field: A: b\001c\n" },
+	{ "fields behind the ranges", -EBADMSG,
+	  HEAD GEN TAIL "present: 0-1\nfield: A: b\n" },
 	{ "size 0", 0, HEAD GEN "size: 0\n" TAIL },
 	{ "size empty", -EBADMSG, HEAD GEN "size: \n" TAIL },
 	{ "size negative", -EBADMSG, HEAD GEN "size: -1\n" TAIL },
@@ -278,11 +312,13 @@ static const struct body {
 	{ "size far past 2^64", -EBADMSG,
 	  HEAD GEN "size: 99999999999999999999\n" TAIL },
 	{ "neither yes nor no", -EBADMSG, HEAD GEN
-	  "ranges: maybe\npinned: no\ncreated: 0\nfresh-until: 0\nvalidated: 0\n" },
+	  "ranges: maybe\npinned: no\n" TIMES },
 	{ "time past 2^63", -EBADMSG, HEAD GEN "ranges: no\npinned: no\n"
-	  "created: 0\nfresh-until: 9223372036854775808\nvalidated: 0\n" },
+	  "created: 0\nfresh-until: 9223372036854775808\nvalidated: 0\n"
+	  "generated: 0\n" },
 	{ "time before -2^63", -EBADMSG, HEAD GEN "ranges: no\npinned: no\n"
-	  "created: 0\nfresh-until: -9223372036854775809\nvalidated: 0\n" },
+	  "created: 0\nfresh-until: -9223372036854775809\nvalidated: 0\n"
+	  "generated: 0\n" },
 	{ "ranges on several lines", 0,
 	  HEAD GEN TAIL "present: 0-1\npresent: 2-3 4-5\n" },
 	{ "no range", -EBADMSG, HEAD GEN TAIL "present: \n" },
@@ -301,13 +337,43 @@ static const struct body {
 	  HEAD GEN "size: 9\n" TAIL "present: 0-10\n" },
 	{ "up to the size", 0, HEAD GEN "size: 10\n" TAIL "present: 0-10\n" },
 	{ "directory with data", -EBADMSG,
-	  "spoolfs-meta 1\nkind: directory\nurl: u\nkey: k\n" GEN TAIL
+	  "spoolfs-meta 2\nkind: directory\nurl: u\nkey: k\n" GEN TAIL
 	  "present: 0-1\n" },
 };
 
+static void test_version_1(void)
+{
+	struct store_record r;
+
+	if (!is_int(parse_body(OLD, strlen(OLD), &r), 0, "version 1 is read"))
+		return;
+	ok(r.generated == 77 && !r.fields, "it was generated when it was "
+	   "validated, and has no fields");
+	ok(round_trip(&r), "and is written as version 2");
+	store_record_fini(&r);
+}
+
+static void test_too_many_fields(void)
+{
+	struct store_record r = sample();
+	char *text = NULL;
+	size_t len;
+
+	r.fields = realloc(r.fields, FIELDS_MAX + 2);
+	memset(r.fields, 'x', FIELDS_MAX);
+	memcpy(r.fields, "A: ", 3);
+	strcpy(r.fields + FIELDS_MAX - 1, "\n");
+	ok(round_trip(&r), "as many bytes of fields as there may be");
+	strcpy(r.fields + FIELDS_MAX - 1, "x\n");
+	is_int(store_format(&r, &text, &len), -EINVAL, "no more");
+	strcpy(r.fields, "Set-Cookie: a\n");
+	is_int(store_format(&r, &text, &len), -EINVAL, "nor what is not kept");
+	store_record_fini(&r);
+}
+
 static void test_bodies(void)
 {
-	static const char nul[] = "spoolfs-meta 1\nkind: file\nurl: u\0v\n"
+	static const char nul[] = "spoolfs-meta 2\nkind: file\nurl: u\0v\n"
 				  "key: k\n" GEN TAIL;
 
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
@@ -434,7 +500,7 @@ static void test_kind(void)
 	   kind == STORE_FILE, "the kind of a file from its first bytes");
 	kind = STORE_DIRECTORY;
 	ok(store_parse_kind(text, 20, &kind) == -EBADMSG &&
-	   store_parse_kind("spoolfs-meta 2\nkind: file\n", 26, &kind) ==
+	   store_parse_kind("spoolfs-meta 3\nkind: file\n", 26, &kind) ==
 	   -EBADMSG && kind == STORE_DIRECTORY, "not from fewer, not of "
 	   "another version");
 	free(text);
@@ -455,6 +521,8 @@ int main(void)
 	test_fields();
 	test_complete();
 	test_hostile_values();
+	test_version_1();
+	test_too_many_fields();
 	test_bodies();
 	test_damage();
 	test_noise();

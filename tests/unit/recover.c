@@ -88,7 +88,7 @@ static void put_meta(char what)
 	if (what == 'x')
 		text[len / 2] ^= 4;
 	if (what == '2')
-		put_version(FILM ".meta", '2');
+		put_version(FILM ".meta", '3');
 	else if (what == '0' || what == 'o')
 		scratch_put(FILM ".meta", zeros, what == '0' ? 512 : 0);
 	else

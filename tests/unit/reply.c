@@ -471,8 +471,46 @@ static void test_limits(void)
 	reply_fini(&r);
 }
 
+/* What is collected for the cache to keep. */
+static void test_fields(void)
+{
+	static const struct {
+		const char *what, *lines, *fields, *connection;
+	} cases[] = {
+		{ "as they come",
+		  "HTTP/1.1 200 OK\r\nServer:  a: b \r\nDate: " DATE "\r\n"
+		  "Set-Cookie: c\r\nContent-Length: 5\r\nX-A:\r\n\r\n",
+		  "Server: a: b\nDate: " DATE "\nX-A: \n", NULL },
+		{ "of the last block",
+		  "HTTP/1.1 302 Found\r\nX-A: 1\r\nConnection: a\r\n\r\n"
+		  "HTTP/1.1 200 OK\r\nX-B: 2\r\n\r\n", "X-B: 2\n", NULL },
+		{ "none", "HTTP/1.1 200 OK\r\n\r\n", NULL, NULL },
+		{ "not those that go on", "HTTP/1.1 200 OK\r\nX-A: 1\r\n"
+		  "X-B: 2\r\n 3\r\n\t4\r\nX-C: 5\r\n\r\n",
+		  "X-A: 1\nX-C: 5\n", NULL },
+		{ "not the one before, when what goes on is none",
+		  "HTTP/1.1 200 OK\r\nX-A: 1\r\nno field\r\n 3\r\n\r\n",
+		  "X-A: 1\n", NULL },
+		{ "what Connection names",
+		  "HTTP/1.1 200 OK\r\nConnection: close, X-A\r\n"
+		  "connection: X-B\r\nX-C: 1\r\n\r\n", "X-C: 1\n",
+		  "close, X-A,X-B" },
+	};
+	struct reply r;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		reply_init(&r);
+		is_int(feed(&r, cases[i].lines), 0, "fields: %s",
+		       cases[i].what);
+		is_str(r.fields, cases[i].fields, "… are these");
+		is_str(r.connection, cases[i].connection, "… and Connection");
+		reply_fini(&r);
+	}
+}
+
 int main(void)
 {
+	test_fields();
 	test_lines();
 	test_nul();
 	test_long_values();

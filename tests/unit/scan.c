@@ -99,7 +99,7 @@ static void test_scan(void)
 	store_record_fini(&r);
 	close(fd);
 	store_use(store, CHILD, 2000, &bytes);
-	put_version("https/h/other.meta", '2');
+	put_version("https/h/other.meta", '3');
 	scratch_put("https/h/other", "x", 1);
 	scratch_put("https/h/lonely.meta", "x", 1);
 	scratch_put("https/h/theirs", "x", 1);

@@ -247,7 +247,7 @@ static void test_conflict(void)
 static void test_foreign(void)
 {
 	made(FILM, 1, SIZE);
-	put_version(FILM ".meta", '2');
+	put_version(FILM ".meta", '3');
 	is_int(loaded(FILM, 1), -EPROTO, "a record of another version");
 	is_int(made(FILM, 2, 10), -EEXIST, "is not replaced");
 	is_int(made(CHILD, 2, 10), -EEXIST, "nor is its data moved");
@@ -445,7 +445,7 @@ static void test_list(void)
 	save_directory("https/h/films/both");
 	made("https/h/films/both/x", 4, 10);
 	made("https/h/films/foreign", 5, SIZE);
-	put_version("https/h/films/foreign.meta", '2');
+	put_version("https/h/films/foreign.meta", '3');
 	scratch_put("https/h/films/stray", "", 0);
 	scratch_put("https/h/films/stray2.part", "", 0);
 	scratch_put("https/h/films/.%tmp.x", "", 0);
