@@ -24,8 +24,44 @@ static const struct conf_key table[] = {
 	  "how long unused files are kept; 0: for ever",
 	  CONF_NUMBER, offsetof(struct conf, max_age), 0, 36500 },
 	{ CONF_GLOBAL, "http", "ADDRESS:PORT", "127.0.0.1:4612",
-	  "serve it there, or off",
+	  "serve there, unix:PATH, or off",
 	  CONF_LISTEN, offsetof(struct conf, http), 0, 0 },
+	{ CONF_GLOBAL, "http_names", "NAME", "none",
+	  "serve requests for these hosts, too",
+	  CONF_HOSTS, offsetof(struct conf, http_names), 0, 0 },
+	{ CONF_GLOBAL, "allow_origin", "ORIGIN", "none",
+	  "pages from there may use it, or *",
+	  CONF_WEB_ORIGINS, offsetof(struct conf, allow_origin), 0, 0 },
+	{ CONF_GLOBAL, "allow_users", "NAME", "own",
+	  "of this machine, or all",
+	  CONF_USERS, offsetof(struct conf, allow_users), 0, 0 },
+	{ CONF_GLOBAL, "token", "TEXT", "",
+	  "serve who says this; not with -o",
+	  CONF_TOKEN, offsetof(struct conf, token), 0, 0 },
+	{ CONF_GLOBAL, "token_file", "PATH", "",
+	  "serve who says what this file says",
+	  CONF_TOKEN_FILE, offsetof(struct conf, token), 0, 0 },
+	{ CONF_GLOBAL, "allow", "PATTERN", "",
+	  "nothing else may be asked for; repeatable",
+	  CONF_PATTERNS, offsetof(struct conf, allow), 0, 0 },
+	{ CONF_GLOBAL, "deny", "PATTERN", "",
+	  "this may not be asked for; repeatable",
+	  CONF_PATTERNS, offsetof(struct conf, deny), 0, 0 },
+	{ CONF_GLOBAL, "private_targets", "WHETHER", "yes",
+	  "ask private addresses: yes, no",
+	  CONF_YES, offsetof(struct conf, private_targets), 0, 0 },
+	{ CONF_GLOBAL, "max_clients", "N", "0",
+	  "connections served at once; 0: as can be",
+	  CONF_NUMBER, offsetof(struct conf, max_clients), 0, 1000000 },
+	{ CONF_GLOBAL, "max_requests", "N", "0",
+	  "from one address in a second; 0: any",
+	  CONF_NUMBER, offsetof(struct conf, max_requests), 0, 1000000 },
+	{ CONF_GLOBAL, "max_header", "SIZE", "16K",
+	  "what the head of a request may take",
+	  CONF_BYTES, offsetof(struct conf, max_header), 4096, 1 << 20 },
+	{ CONF_GLOBAL, "control", "PATH", "auto",
+	  "the socket for spoolctl, or auto, or off",
+	  CONF_CONTROL, offsetof(struct conf, control), 0, 0 },
 	{ CONF_GLOBAL, "connect_timeout", "SECONDS", "10",
 	  "how long to try to connect",
 	  CONF_NUMBER, offsetof(struct conf, connect_timeout), 1, 3600 },
@@ -63,6 +99,39 @@ static const struct conf_key table[] = {
 	{ CONF_ORIGIN, "ca_file", "PATH", "",
 	  "trust these certificate authorities (PEM)",
 	  CONF_READABLE, offsetof(struct conf_origin, ca_file), 0, 0 },
+	{ CONF_ORIGIN, "forward_headers", "NAME", "none",
+	  "pass these headers of clients on",
+	  CONF_HEADER_NAMES, offsetof(struct conf_origin, forward_headers),
+	  0, 0 },
+	{ CONF_ORIGIN, "response_header", "NAME: VALUE", "",
+	  "add this header to answers; may be repeated",
+	  CONF_RESPONSE_HEADER, offsetof(struct conf_origin, response_header),
+	  0, 0 },
+	{ CONF_ORIGIN, "copy_headers", "WHETHER", "no",
+	  "pass on the headers that are stored: yes, no",
+	  CONF_YES, offsetof(struct conf_origin, copy_headers), 0, 0 },
+	{ CONF_ORIGIN, "save_headers", "WHICH", "essential",
+	  "store headers of answers: all, essential",
+	  CONF_SAVE, offsetof(struct conf_origin, save_headers), 0, 0 },
+	{ CONF_ORIGIN, "content_type", ".EXT TYPE/SUBTYPE", "",
+	  "what files of this extension are; may be repeated",
+	  CONF_CONTENT_TYPE, offsetof(struct conf_origin, content_type),
+	  0, 0 },
+	{ CONF_ORIGIN, "ignore_query", "NAME,...", "none",
+	  "parameters that tell no files apart, or *",
+	  CONF_QUERY, offsetof(struct conf_origin, ignore_query), 0, 0 },
+	{ CONF_ORIGIN, "split_threshold", "SIZE", "auto",
+	  "how far ahead pays a second connection; auto, off",
+	  CONF_SPLIT, offsetof(struct conf_origin, split_threshold), 0, 0 },
+	{ CONF_ORIGIN, "max_age", "SECONDS", "origin",
+	  "how long what is cached holds without asking",
+	  CONF_SECONDS, offsetof(struct conf_origin, max_age), 0, 315360000 },
+	{ CONF_ORIGIN, "no_cache", "PATTERN", "",
+	  "ask each time about these paths; may be repeated",
+	  CONF_PATHS, offsetof(struct conf_origin, no_cache), 0, 0 },
+	{ CONF_ORIGIN, "on_complete", "COMMAND", "",
+	  "run this when a file is complete",
+	  CONF_PROGRAM, offsetof(struct conf_origin, on_complete), 0, 0 },
 
 	{ CONF_FILE, "url", "URL", "",
 	  "what this name in the root of the mount is",
@@ -85,15 +154,22 @@ const struct conf_key *conf_find(enum conf_section section, const char *name)
 	return NULL;
 }
 
+bool conf_is_repeatable(const struct conf_key *key)
+{
+	switch (key->type) {
+	case CONF_HEADER: case CONF_HEADER_FILE: case CONF_RESPONSE_HEADER:
+	case CONF_CONTENT_TYPE: case CONF_PATTERNS: case CONF_PATHS:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int conf_init(struct conf *c)
 {
 	struct conf fresh = { 0 };
-	int err = 0;
 
-	for (size_t i = 0; i < TABLE_LENGTH && !err; i++)
-		if (table[i].section == CONF_GLOBAL)
-			err = setting_default(&table[i], &fresh);
-	if (err) {
+	if (setting_defaults(CONF_GLOBAL, &fresh)) {
 		conf_fini(&fresh);
 		return -ENOMEM;
 	}
@@ -101,29 +177,26 @@ int conf_init(struct conf *c)
 	return 0;
 }
 
-static void fini_origin(struct conf_origin *o)
+static void fini_section(enum conf_section section, void *base)
 {
-	for (size_t i = 0; i < o->n_headers; i++)
-		free(o->headers[i]);
-	free(o->headers);
-	free(o->prefix);
-	free(o->user_agent);
-	free(o->proxy);
-	free(o->ca_file);
+	for (size_t i = 0; i < TABLE_LENGTH; i++)
+		if (table[i].section == section)
+			setting_free(&table[i], base);
 }
 
 void conf_fini(struct conf *c)
 {
-	for (size_t i = 0; i < c->n_origins; i++)
-		fini_origin(&c->origins[i]);
-	for (size_t i = 0; i < c->n_files; i++) {
-		free(c->files[i].name);
-		free(c->files[i].url);
+	for (size_t i = 0; i < c->n_origins; i++) {
+		fini_section(CONF_ORIGIN, &c->origins[i]);
+		free(c->origins[i].prefix);
 	}
+	for (size_t i = 0; i < c->n_files; i++) {
+		fini_section(CONF_FILE, &c->files[i]);
+		free(c->files[i].name);
+	}
+	fini_section(CONF_GLOBAL, c);
 	free(c->origins);
 	free(c->files);
-	free(c->cache_dir);
-	free(c->http);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -134,28 +207,46 @@ static int copy_text(char **to, const char *text)
 	return text && !*to ? -ENOMEM : 0;
 }
 
+/* What the fields of a section own, of from into to, a copy of it byte by
+ * byte. Unless 0, *to holds none of what from owns either. */
+static int copy_section(enum conf_section section, void *to, const void *from)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < TABLE_LENGTH; i++) {
+		if (table[i].section != section)
+			continue;
+		if (!err)
+			err = setting_copy(&table[i], to, from);
+		else
+			setting_forget(&table[i], to);
+	}
+	return err;
+}
+
 static int copy_origin(struct conf_origin *to, const struct conf_origin *from)
 {
-	if (copy_text(&to->prefix, from->prefix) ||
-	    copy_text(&to->user_agent, from->user_agent) ||
-	    copy_text(&to->proxy, from->proxy) ||
-	    copy_text(&to->ca_file, from->ca_file))
-		return -ENOMEM;
-	to->headers = calloc(from->n_headers, sizeof(*to->headers));
-	if (from->n_headers && !to->headers)
-		return -ENOMEM;
-	for (; to->n_headers < from->n_headers; to->n_headers++)
-		if (copy_text(&to->headers[to->n_headers],
-			      from->headers[to->n_headers]))
-			return -ENOMEM;
-	return 0;
+	int err;
+
+	*to = *from;
+	to->prefix = NULL;
+	err = copy_section(CONF_ORIGIN, to, from);
+	return err ? err : copy_text(&to->prefix, from->prefix);
+}
+
+static int copy_file(struct conf_file *to, const struct conf_file *from)
+{
+	*to = *from;
+	to->name = NULL;
+	return copy_section(CONF_FILE, to, from) ||
+	       copy_text(&to->name, from->name) ? -ENOMEM : 0;
 }
 
 static int copy_sections(struct conf *to, const struct conf *from)
 {
-	to->origins = calloc(from->n_origins, sizeof(*to->origins));
-	to->files = calloc(from->n_files, sizeof(*to->files));
-	if ((from->n_origins && !to->origins) || (from->n_files && !to->files))
+	to->origins = calloc(from->n_origins + 1, sizeof(*to->origins));
+	to->files = calloc(from->n_files + 1, sizeof(*to->files));
+	if (!to->origins || !to->files)
 		return -ENOMEM;
 	while (to->n_origins < from->n_origins) {
 		size_t i = to->n_origins++;
@@ -166,8 +257,7 @@ static int copy_sections(struct conf *to, const struct conf *from)
 	while (to->n_files < from->n_files) {
 		size_t i = to->n_files++;
 
-		if (copy_text(&to->files[i].name, from->files[i].name) ||
-		    copy_text(&to->files[i].url, from->files[i].url))
+		if (copy_file(&to->files[i], &from->files[i]))
 			return -ENOMEM;
 	}
 	return 0;
@@ -180,9 +270,8 @@ int conf_copy(struct conf *to, const struct conf *from)
 	copy.origins = NULL;
 	copy.files = NULL;
 	copy.n_origins = copy.n_files = 0;
-	copy.http = NULL;
-	if (copy_text(&copy.cache_dir, from->cache_dir) ||
-	    copy_text(&copy.http, from->http) || copy_sections(&copy, from)) {
+	if (copy_section(CONF_GLOBAL, &copy, from) ||
+	    copy_sections(&copy, from)) {
 		conf_fini(&copy);
 		return -ENOMEM;
 	}
@@ -208,6 +297,10 @@ int conf_set(struct conf *c, const char *key, const char *value, char **error)
 	if (!k)
 		return -ENOENT;
 	*error = NULL;
+	if (k->type == CONF_TOKEN)
+		return setting_refuse(error, -EINVAL, "-o %s: the list of "
+				      "processes would show it; token_file is "
+				      "for that", key);
 	folder = getcwd(NULL, 0);	/* gone: "/" is as good as any */
 	err = setting_assign(k, c, value, folder ? folder : "/", &reason);
 	if (reason)
@@ -218,16 +311,23 @@ int conf_set(struct conf *c, const char *key, const char *value, char **error)
 	return err;
 }
 
+/* No section. */
+static const struct conf_origin silent = {
+	.split_threshold = CONF_SIZE_UNSET, .max_age = CONF_AGE_UNSET,
+};
+
 const struct conf_origin *conf_origin(const struct conf *c, const char *key)
 {
-	const struct conf_origin *best = NULL;
+	const struct conf_origin *best = &silent;
 	size_t best_len = 0;
 
 	for (size_t i = 0; i < c->n_origins; i++) {
 		const char *prefix = c->origins[i].prefix;
-		size_t len = strlen(prefix);
+		size_t len = prefix ? strlen(prefix) : 0;
 
-		if (len < best_len || strncmp(prefix, key, len) != 0)
+		if (!prefix && best == &silent)
+			best = &c->origins[i];
+		if (!prefix || len < best_len || strncmp(prefix, key, len) != 0)
 			continue;
 		if (prefix[len - 1] != '/' && !strchr("/?", key[len]))
 			continue;
@@ -255,8 +355,9 @@ void conf_help(FILE *out)
 
 		if (k->section != CONF_GLOBAL)
 			continue;
-		fprintf(out, "  -o %s=%s%*s  %s (%s)\n", k->name, k->value,
-			width - n, "", k->help, k->fallback);
+		fprintf(out, "  -o %s=%s%*s  %s", k->name, k->value,
+			width - n, "", k->help);
+		fprintf(out, *k->fallback ? " (%s)\n" : "\n", k->fallback);
 	}
 }
 
@@ -280,7 +381,8 @@ void conf_example(FILE *out)
 	      "\n", out);
 	example_section(out, CONF_GLOBAL);
 	fputs("\n"
-	      "# For every URL that begins so; of several the longest counts.\n"
+	      "# For every URL that begins so; of several the longest counts,\n"
+	      "# and [origin \"*\"] for the rest.\n"
 	      ";[origin \"https://example.com/\"]\n", out);
 	example_section(out, CONF_ORIGIN);
 	fputs("\n"

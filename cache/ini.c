@@ -33,6 +33,7 @@ struct reader {
 					   this section, 0 none */
 
 	unsigned secret_number;		/* line of the first secret, or 0 */
+	unsigned program_number;	/* of the first program to run, or 0 */
 	int err;			/* the first error; nothing is read
 					   after it */
 	unsigned err_number;		/* its line, 0: of no line */
@@ -67,38 +68,57 @@ static void *append(void *array, size_t *n, size_t size)
 	return memset(more + (*n)++ * size, 0, size);
 }
 
-static void begin_origin(struct reader *r, const char *text)
+/* prefix: NULL for all others; taken over. */
+static void add_origin(struct reader *r, char *prefix)
 {
 	struct conf *c = &r->scratch;
 	struct conf_origin *o;
-	struct url *u;
-	int err = url_parse(text, &u);
 
+	for (size_t i = 0; i < c->n_origins; i++) {
+		const char *other = c->origins[i].prefix;
+
+		if (other && prefix ? strcmp(other, prefix) : other != prefix)
+			continue;
+		refuse(r, r->number, "[origin \"%s\"] is given twice",
+		       prefix ? prefix : "*");
+		free(prefix);
+		return;
+	}
+	o = append(&c->origins, &c->n_origins, sizeof(*o));
+	if (!o) {
+		r->err = -ENOMEM;
+		free(prefix);
+		return;
+	}
+	o->prefix = prefix;
+	r->err = setting_defaults(CONF_ORIGIN, o);
+	r->section = CONF_ORIGIN;
+	r->base = o;
+}
+
+static void begin_origin(struct reader *r, const char *text)
+{
+	struct url *u;
+	char *prefix;
+	int err = 0;
+
+	if (strcmp(text, "*") == 0) {
+		add_origin(r, NULL);
+		return;
+	}
+	err = url_parse(text, &u);
 	if (err == -ENOMEM) {
 		r->err = err;
 		return;
 	}
 	if (err || strchr(u->key, '?')) {
-		refuse(r, r->number, "[origin]: not a URL of http or https "
-		       "without user name and query");
-		goto out;
+		refuse(r, r->number, "[origin]: not * nor a URL of http or "
+		       "https without user name and query");
+	} else {
+		prefix = u->key;
+		u->key = NULL;
+		add_origin(r, prefix);
 	}
-	for (size_t i = 0; i < c->n_origins; i++) {
-		if (strcmp(c->origins[i].prefix, u->key) != 0)
-			continue;
-		refuse(r, r->number, "[origin \"%s\"] is given twice", u->key);
-		goto out;
-	}
-	o = append(&c->origins, &c->n_origins, sizeof(*o));
-	if (!o) {
-		r->err = -ENOMEM;
-		goto out;
-	}
-	o->prefix = u->key;
-	u->key = NULL;
-	r->section = CONF_ORIGIN;
-	r->base = o;
-out:
 	if (!err)
 		url_free(u);
 }
@@ -206,35 +226,45 @@ static bool has_inline_comment(const char *line)
 	return false;
 }
 
+/* Its value is a header. */
+static bool is_header(const struct conf_key *k)
+{
+	return k->type == CONF_HEADER || k->type == CONF_RESPONSE_HEADER;
+}
+
+static bool is_secret(const struct conf_key *k, const char *value)
+{
+	return is_header(k) || k->type == CONF_TOKEN ||
+	       (k->type == CONF_PROXY && strchr(value, '@'));
+}
+
 static void take_pair(struct reader *r, const struct conf_key *k,
 		      const char *value)
 {
-	bool repeatable = k->type == CONF_HEADER ||
-			  k->type == CONF_HEADER_FILE;
-	bool secret = k->type == CONF_HEADER ||
-		      (k->type == CONF_PROXY && strchr(value, '@'));
 	size_t n;
 	unsigned *seen = &r->seen[k - conf_table(&n)];
 	char *why = NULL;
 
-	if (*seen && !repeatable) {
+	if (*seen && !conf_is_repeatable(k)) {
 		refuse(r, r->number, "%s is given twice, first in line %u",
 		       k->name, *seen);
 		return;
 	}
 	*seen = r->number;
-	if (k->type == CONF_HEADER && has_inline_comment(r->line)) {
+	if (is_header(k) && has_inline_comment(r->line)) {
 		refuse(r, r->number, "%s: a ';' after a space would begin a "
-		       "comment; take out the space, or use header_file",
-		       k->name);
+		       "comment; take out the space%s", k->name,
+		       k->type == CONF_HEADER ? ", or use header_file" : "");
 		return;
 	}
 	r->err = setting_assign(k, r->base, value, r->folder, &why);
 	if (why)
 		refuse(r, r->number, "%s: %s", k->name, why);
 	free(why);
-	if (secret && !r->secret_number)
+	if (is_secret(k, value) && !r->secret_number)
 		r->secret_number = r->number;
+	if (k->type == CONF_PROGRAM && !r->program_number)
+		r->program_number = r->number;
 }
 
 static int on_pair(void *user, const char *section, const char *name,
@@ -302,7 +332,8 @@ static char *next_line(char *buf, int size, void *stream)
 	return strcpy(buf, line);
 }
 
-static void read_text(struct reader *r, bool open_to_others)
+static void read_text(struct reader *r, bool open_to_others,
+		      bool written_by_others)
 {
 	int bad_line;
 
@@ -318,6 +349,9 @@ static void read_text(struct reader *r, bool open_to_others)
 	if (!r->err && r->secret_number && open_to_others)
 		refuse(r, r->secret_number, "holds a secret and others may "
 		       "read or write the file: chmod 600");
+	if (!r->err && r->program_number && written_by_others)
+		refuse(r, r->program_number, "names a program to run and "
+		       "others may write the file: chmod go-w");
 }
 
 static char *folder_of(const char *path)
@@ -347,11 +381,11 @@ int conf_read(struct conf *c, const char *path, bool must_exist, char **error)
 {
 	struct reader r = { .section = CONF_GLOBAL };
 	char *text = NULL;
-	bool open_to_others = false;
+	bool open_to_others = false, written_by_others = false;
 	size_t len, table_len;
 
 	r.err = setting_read_file(path, &text, &len, &open_to_others,
-				  &r.reason);
+				  &written_by_others, &r.reason);
 	if (r.err == -ENOENT && !must_exist) {
 		free(r.reason);
 		return 0;
@@ -368,7 +402,7 @@ int conf_read(struct conf *c, const char *path, bool must_exist, char **error)
 	r.base = &r.scratch;
 	r.next = text;
 	r.end = text + len;
-	read_text(&r, open_to_others);
+	read_text(&r, open_to_others, written_by_others);
 	if (!r.err) {
 		conf_fini(c);
 		*c = r.scratch;

@@ -2,137 +2,19 @@
 
 #include "setting.h"
 
-#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <pwd.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "setting_list.h"
 #include "url.h"
 
 #define COUNT(v) (sizeof(v) / sizeof((v)[0]))
-
-int setting_refuse(char **reason, int err, const char *fmt, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, fmt);
-	n = vasprintf(reason, fmt, args);
-	va_end(args);
-	if (n < 0) {
-		*reason = NULL;
-		return -ENOMEM;
-	}
-	/* What it repeats may have line ends in it. */
-	for (char *s = *reason; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			*s = '?';
-	return err;
-}
-
-/* ---- paths and files ----------------------------------------------------- */
-
-static const char *home(void)
-{
-	const char *path = getenv("HOME");
-	const struct passwd *user;
-
-	if (path && path[0] == '/')
-		return path;
-	user = getpwuid(getuid());	/* started by init, HOME is not set */
-	return user && user->pw_dir[0] == '/' ? user->pw_dir : NULL;
-}
-
-static char *join(const char *folder, const char *path)
-{
-	char *joined;
-
-	return asprintf(&joined, "%s/%s", folder, path) < 0 ? NULL : joined;
-}
-
-char *setting_path(const char *text, const char *folder)
-{
-	if (text[0] == '/')
-		return strdup(text);
-	if (text[0] == '~' && text[1] == '/' && home())
-		return join(home(), text + 2);
-	return join(folder, text);
-}
-
-char *setting_xdg(const char *variable, const char *fallback)
-{
-	const char *base = getenv(variable);
-	char *path;
-
-	if (base && base[0] == '/')
-		return join(base, "spoolfs");
-	if (!home())
-		return NULL;
-	return asprintf(&path, "%s/%s/spoolfs", home(), fallback) < 0 ?
-		NULL : path;
-}
-
-/* Up to size bytes of fd. -errno. */
-static ssize_t read_all(int fd, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += n;
-	}
-	return len;
-}
-
-int setting_read_file(const char *path, char **text, size_t *len,
-		      bool *open_to_others, char **reason)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	char *buf = NULL;
-	struct stat st;
-	ssize_t n;
-	int err = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
-
-	if (err)
-		goto out;
-	buf = malloc(SETTING_FILE_MAX + 1);
-	if (!buf) {
-		err = -ENOMEM;
-		goto out;
-	}
-	n = read_all(fd, buf, SETTING_FILE_MAX + 1);
-	if (n < 0)
-		err = n;
-	else if (n > SETTING_FILE_MAX)
-		err = -EFBIG;
-	if (err)
-		goto out;
-	buf[n] = '\0';
-	*text = buf;
-	*len = n;
-	*open_to_others = S_ISREG(st.st_mode) && (st.st_mode & 066);
-	buf = NULL;
-out:
-	if (fd >= 0)
-		close(fd);
-	free(buf);
-	if (err)
-		return setting_refuse(reason, err, "%s", strerror(-err));
-	return 0;
-}
 
 /* ---- values -------------------------------------------------------------- */
 
@@ -168,9 +50,8 @@ static int set_number(unsigned *field, const char *text,
 	return 0;
 }
 
-/* Bytes, or of 1024 each K, M, G, T. */
-static int set_size(uint64_t *field, const char *text,
-		    const struct conf_key *key, char **reason)
+/* Bytes, or of 1024 each K, M, G, T. False: it is no size. */
+static bool parse_size(const char *text, uint64_t *size)
 {
 	static const char units[] = "KMGT";
 	size_t digits = strspn(text, "0123456789");
@@ -178,15 +59,55 @@ static int set_size(uint64_t *field, const char *text,
 	unsigned shift = unit ? 10 * (unit - units + 1) : 0;
 	uint64_t n = strtoull(text, NULL, 10);
 
-	if (strcmp(text, key->fallback) == 0) {
-		*field = CONF_SIZE_UNSET;
-		return 0;
-	}
 	if (!digits || text[digits + !!unit] || n > (uint64_t)INT64_MAX >> shift)
+		return false;
+	*size = n << shift;
+	return true;
+}
+
+static int set_size(uint64_t *field, const char *text,
+		    const struct conf_key *key, char **reason)
+{
+	if (strcmp(text, key->fallback) == 0)
+		*field = CONF_SIZE_UNSET;
+	else if (!parse_size(text, field))
 		return setting_refuse(reason, -EINVAL, "not a size, such as "
 				      "500M or 20G, nor %s", key->fallback);
-	*field = n << shift;
 	return 0;
+}
+
+static int set_bytes(uint64_t *field, const char *text,
+		     const struct conf_key *key, char **reason)
+{
+	uint64_t size;
+
+	if (!parse_size(text, &size) || size < key->min || size > key->max)
+		return setting_refuse(reason, -EINVAL,
+				      "not a size from %u to %u bytes",
+				      key->min, key->max);
+	*field = size;
+	return 0;
+}
+
+static int set_split(uint64_t *field, const char *text, char **reason)
+{
+	if (strcmp(text, "auto") == 0)
+		*field = CONF_SIZE_UNSET;
+	else if (strcmp(text, "off") == 0)
+		*field = CONF_SIZE_OFF;
+	else if (!parse_size(text, field))
+		return setting_refuse(reason, -EINVAL, "not a size, such as "
+				      "8M, nor auto, nor off");
+	return 0;
+}
+
+/* The place of text among n words. -1: none of them. */
+static int word_index(const char *text, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (words[i] && strcmp(words[i], text) == 0)
+			return i;
+	return -1;
 }
 
 static int set_fill(enum plan_fill *field, const char *text, char **reason)
@@ -195,24 +116,12 @@ static int set_fill(enum plan_fill *field, const char *text, char **reason)
 		[PLAN_FILL_PLAYING] = "playing", [PLAN_FILL_ALL] = "all",
 		[PLAN_FILL_NONE] = "none",
 	};
+	int i = word_index(text, words, COUNT(words));
 
-	for (size_t i = 0; i < COUNT(words); i++) {
-		if (strcmp(words[i], text) == 0) {
-			*field = i;
-			return 0;
-		}
-	}
-	return setting_refuse(reason, -EINVAL,
-			      "not one of playing, all, none");
-}
-
-static int set_auto(bool *field, const char *text, char **reason)
-{
-	bool is_auto = strcmp(text, "auto") == 0;
-
-	if (!is_auto && strcmp(text, "no"))
-		return setting_refuse(reason, -EINVAL, "not one of auto, no");
-	*field = is_auto;
+	if (i < 0)
+		return setting_refuse(reason, -EINVAL,
+				      "not one of playing, all, none");
+	*field = i;
 	return 0;
 }
 
@@ -222,61 +131,120 @@ static int set_level(enum log_level *field, const char *text, char **reason)
 		[LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning",
 		[LOG_LEVEL_INFO] = "info", [LOG_LEVEL_DEBUG] = "debug",
 	};
+	int i = word_index(text, words, COUNT(words));
 
-	for (size_t i = 0; i < COUNT(words); i++) {
-		if (strcmp(words[i], text) == 0) {
-			*field = i;
-			return 0;
-		}
+	if (i < 0)
+		return setting_refuse(reason, -EINVAL,
+				      "not one of error, warning, info, debug");
+	*field = i;
+	return 0;
+}
+
+static int set_save(enum conf_save *field, const char *text, char **reason)
+{
+	static const char *const words[] = {
+		[CONF_SAVE_ESSENTIAL] = "essential", [CONF_SAVE_ALL] = "all",
+	};
+	int i = word_index(text, words, COUNT(words));
+
+	if (i < 0)
+		return setting_refuse(reason, -EINVAL,
+				      "not one of all, essential");
+	*field = i;
+	return 0;
+}
+
+/* yes: the word for true; the other one is "no". */
+static int set_bool(bool *field, const char *text, const char *yes,
+		    char **reason)
+{
+	bool is_yes = strcmp(text, yes) == 0;
+
+	if (!is_yes && strcmp(text, "no"))
+		return setting_refuse(reason, -EINVAL, "not one of %s, no",
+				      yes);
+	*field = is_yes;
+	return 0;
+}
+
+static int set_seconds(unsigned *field, const char *text,
+		       const struct conf_key *key, char **reason)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long long n = strtoull(text, NULL, 10);
+
+	if (strcmp(text, key->fallback) == 0) {
+		*field = CONF_AGE_UNSET;
+		return 0;
 	}
-	return setting_refuse(reason, -EINVAL,
-			      "not one of error, warning, info, debug");
+	if (text[digits] || n < key->min || n > key->max)
+		return setting_refuse(reason, -EINVAL, "not a whole number "
+				      "from %u to %u, nor %s", key->min,
+				      key->max, key->fallback);
+	*field = n;
+	return 0;
 }
 
-/* host: what stands before the ":PORT". */
-static bool is_address(const char *host)
-{
-	unsigned char bytes[sizeof(struct in6_addr)];
-	char inner[INET6_ADDRSTRLEN];
-	size_t len = strlen(host);
+#define TOKEN_MIN 8
+#define TOKEN_MAX 128
 
-	if (host[0] != '[')
-		return !strcasecmp(host, "localhost") ||
-		       inet_pton(AF_INET, host, bytes) == 1;
-	if (len < 2 || host[len - 1] != ']' || len - 2 >= sizeof(inner))
-		return false;
-	memcpy(inner, host + 1, len - 2);
-	inner[len - 2] = '\0';
-	return inet_pton(AF_INET6, inner, bytes) == 1;
+/* It has to do as a component of a path as it is, and no name of ours is as
+ * long. */
+static int set_token(char **field, const char *text, char **reason)
+{
+	size_t len = strlen(text);
+
+	if (text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyz"
+			      "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_~")] ||
+	    len < TOKEN_MIN || len > TOKEN_MAX)
+		return setting_refuse(reason, -EINVAL, "not %u to %u letters, "
+				      "digits, '-', '_' and '~'", TOKEN_MIN,
+				      TOKEN_MAX);
+	return set_text(field, strdup(text));
 }
 
-static bool is_listen(const char *text)
+/* The first line of a file. */
+static int set_token_file(char **field, const char *text, const char *folder,
+			  char **reason)
 {
-	const char *colon = strrchr(text, ':');
-	char host[INET6_ADDRSTRLEN + 2];
-	size_t len = colon ? colon - text : 0, digits;
+	char *path, *content, *why = NULL;
+	size_t len;
+	int err = setting_read_secret(text, folder, &path, &content, &len,
+				      reason);
 
-	if (!len || len >= sizeof(host))
-		return false;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	digits = strspn(colon + 1, "0123456789");
-	return is_address(host) && digits && digits <= 5 &&
-	       !colon[1 + digits] && atoi(colon + 1) <= 65535;
+	if (err)
+		return err;
+	content[strcspn(content, "\r\n")] = '\0';
+	err = set_token(field, content, &why);
+	if (why)
+		err = setting_refuse(reason, err, "%s: %s", path, why);
+	free(why);
+	free(content);
+	free(path);
+	return err;
 }
 
-static int set_listen(char **field, const char *text, char **reason)
+static int set_control(char **field, const char *text, const char *folder,
+		       char **reason)
 {
+	char *path;
+
 	if (strcmp(text, "off") == 0) {
 		free(*field);
 		*field = NULL;
 		return 0;
 	}
-	if (!is_listen(text))
-		return setting_refuse(reason, -EINVAL,
-				      "not ADDRESS:PORT, such as "
-				      "127.0.0.1:4612 or [::1]:0, nor off");
-	return set_text(field, strdup(text));
+	if (strcmp(text, "auto") == 0)
+		return set_text(field, strdup(text));
+	path = setting_path(text, folder);
+	if (path && strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		free(path);
+		return setting_refuse(reason, -EINVAL, "the path of a socket "
+				      "is shorter than %zu bytes",
+				      sizeof(((struct sockaddr_un *)0)->
+					     sun_path));
+	}
+	return set_text(field, path);
 }
 
 static int set_proxy(char **field, const char *text, char **reason)
@@ -298,15 +266,16 @@ static int set_proxy(char **field, const char *text, char **reason)
 			      "http, https, socks4, socks4a, socks5, socks5h");
 }
 
-static int set_readable(char **field, const char *text, const char *folder,
-			char **reason)
+/* mode: of access(2). */
+static int set_path(char **field, const char *text, const char *folder,
+		    int mode, char **reason)
 {
 	char *path = setting_path(text, folder);
 	int err;
 
 	if (!path)
 		return -ENOMEM;
-	if (access(path, R_OK) == 0)
+	if (access(path, mode) == 0)
 		return set_text(field, path);
 	err = setting_refuse(reason, -EINVAL, "%s: %s", path, strerror(errno));
 	free(path);
@@ -327,133 +296,128 @@ static int set_url(char **field, const char *text, char **reason)
 	return set_text(field, strdup(text));
 }
 
-/* ---- headers ------------------------------------------------------------- */
-
-/* Those by which the engine asks for the right bytes, and those of one
- * connection (RFC 9110, 7.6.1), are not the user's. */
-static bool header_is_ours(const char *name, size_t len)
+/* ".EXT TYPE/SUBTYPE", in lower case, one space between. */
+static int add_content_type(struct conf_list *types, const char *text,
+			    char **reason)
 {
-	static const char *const ours[] = {
-		"Accept-Encoding", "Connection", "Content-Length", "Expect",
-		"HTTP2-Settings", "Keep-Alive", "Proxy-Authorization",
-		"Proxy-Connection", "Range", "TE", "Trailer",
-		"Transfer-Encoding", "Upgrade",
-	};
+	static const char token[] = "!#$&^_.+-0123456789"
+				    "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	size_t ext = strcspn(text, " \t");
+	const char *type = text + ext + strspn(text + ext, " \t");
+	size_t major = strspn(type, token);
+	size_t minor = type[major] == '/' ? strspn(type + major + 1, token) : 0;
+	char *both;
 
-	for (size_t i = 0; i < COUNT(ours); i++)
-		if (len == strlen(ours[i]) && !strncasecmp(name, ours[i], len))
-			return true;
-	return len > 3 && !strncasecmp(name, "If-", 3);
-}
-
-/* "Name:value" as "Name: value"; what is wrong with it is said without
- * repeating it. */
-static int parse_header(const char *text, char **header, char **reason)
-{
-	size_t len = strspn(text, "!#$%&'*+-.^_`|~0123456789"
-				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "abcdefghijklmnopqrstuvwxyz");
-	const char *value, *end = text + strlen(text);
-
-	if (!len || text[len] != ':')
-		return setting_refuse(reason, -EINVAL, "not NAME: VALUE");
-	if (header_is_ours(text, len))
-		return setting_refuse(reason, -EINVAL,
-				      "%.*s is not for settings to say",
-				      (int)len, text);
-	value = text + len + 1;
-	value += strspn(value, " \t");
-	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	if (end == value)
-		return setting_refuse(reason, -EINVAL, "%.*s has no value",
-				      (int)len, text);
-	for (const char *s = value; s < end; s++)
-		if (((unsigned char)*s < ' ' && *s != '\t') || *s == 0x7f)
-			return setting_refuse(reason, -EINVAL,
-					      "%.*s has a control character",
-					      (int)len, text);
-	if (asprintf(header, "%.*s: %.*s", (int)len, text, (int)(end - value),
-		     value) < 0)
+	if (text[0] != '.' || ext < 2 || memchr(text, '/', ext) ||
+	    memchr(text + 1, '.', ext - 1) || !major || !minor ||
+	    type[major + 1 + minor])
+		return setting_refuse(reason, -EINVAL, "not .EXT TYPE/SUBTYPE, "
+				      "such as .mkv video/x-matroska");
+	if (asprintf(&both, "%.*s %s", (int)ext, text, type) < 0)
 		return -ENOMEM;
-	return 0;
-}
-
-static int add_header(struct conf_origin *o, const char *text, char **reason)
-{
-	char *header, **more;
-	int err = parse_header(text, &header, reason);
-
-	if (err)
-		return err;
-	more = realloc(o->headers, (o->n_headers + 1) * sizeof(*more));
-	if (!more) {
-		free(header);
-		return -ENOMEM;
-	}
-	o->headers = more;
-	o->headers[o->n_headers++] = header;
-	return 0;
-}
-
-/* One header a line; empty lines and those that begin with '#' don't count.
- * text is taken apart. */
-static int add_header_lines(struct conf_origin *o, char *text, size_t len,
-			    const char *path, char **reason)
-{
-	char *line = text, *end = text + len;
-
-	for (unsigned n = 1; line < end; n++) {
-		char *newline = memchr(line, '\n', end - line), *why = NULL;
-		char *stop = newline ? newline : end;
-		int err = 0;
-
-		if (memchr(line, '\0', stop - line))
-			return setting_refuse(reason, -EINVAL,
-					      "%s:%u: a NUL byte", path, n);
-		*stop = '\0';
-		if (stop > line && stop[-1] == '\r')
-			stop[-1] = '\0';
-		line += strspn(line, " \t");
-		if (*line && *line != '#')
-			err = add_header(o, line, &why);
-		if (why)
-			err = setting_refuse(reason, err, "%s:%u: %s", path, n,
-					     why);
-		free(why);
-		if (err)
-			return err;
-		line = stop + 1;
-	}
-	return 0;
-}
-
-static int add_header_file(struct conf_origin *o, const char *text,
-			   const char *folder, char **reason)
-{
-	char *path = setting_path(text, folder), *content = NULL, *why = NULL;
-	size_t len;
-	bool open_to_others;
-	int err;
-
-	if (!path)
-		return -ENOMEM;
-	err = setting_read_file(path, &content, &len, &open_to_others, &why);
-	if (why)
-		err = setting_refuse(reason, -EINVAL, "%s: %s", path, why);
-	else if (!err && open_to_others)
-		err = setting_refuse(reason, -EINVAL, "%s: holds secrets and "
-				     "others may read or write it: chmod 600",
-				     path);
-	else if (!err)
-		err = add_header_lines(o, content, len, path, reason);
-	free(content);
-	free(why);
-	free(path);
-	return err;
+	for (char *s = both; *s; s++)
+		*s = tolower((unsigned char)*s);
+	return setting_list_add(types, both);
 }
 
 /* ---- any of them --------------------------------------------------------- */
+
+static int assign_list(const struct conf_key *key, void *field,
+		       const char *text, const char *folder, char **reason)
+{
+	switch (key->type) {
+	case CONF_HEADER:
+		return setting_header_add(field, text, reason);
+	case CONF_HEADER_FILE:
+		return setting_header_file_add(field, text, folder, reason);
+	case CONF_RESPONSE_HEADER:
+		return setting_response_header_add(field, text, reason);
+	case CONF_CONTENT_TYPE:
+		return add_content_type(field, text, reason);
+	default:
+		return setting_list_assign(key, field, text, folder, reason);
+	}
+}
+
+static int assign_text(const struct conf_key *key, char **field,
+		       const char *text, const char *folder, char **reason)
+{
+	switch (key->type) {
+	case CONF_CACHE_DIR:
+		return set_text(field, setting_path(text, folder));
+	case CONF_TOKEN:
+		return set_token(field, text, reason);
+	case CONF_TOKEN_FILE:
+		return set_token_file(field, text, folder, reason);
+	case CONF_CONTROL:
+		return set_control(field, text, folder, reason);
+	case CONF_PROXY:
+		return set_proxy(field, text, reason);
+	case CONF_READABLE:
+		return set_path(field, text, folder, R_OK, reason);
+	case CONF_PROGRAM:
+		return set_path(field, text, folder, X_OK, reason);
+	case CONF_URL:
+		return set_url(field, text, reason);
+	default:
+		if (has_control(text))
+			return setting_refuse(reason, -EINVAL,
+					      "has a control character");
+		return set_text(field, strdup(text));
+	}
+}
+
+static int assign_value(const struct conf_key *key, void *field,
+			const char *text, char **reason)
+{
+	switch (key->type) {
+	case CONF_NUMBER:
+		return set_number(field, text, key, reason);
+	case CONF_SECONDS:
+		return set_seconds(field, text, key, reason);
+	case CONF_SIZE:
+		return set_size(field, text, key, reason);
+	case CONF_BYTES:
+		return set_bytes(field, text, key, reason);
+	case CONF_SPLIT:
+		return set_split(field, text, reason);
+	case CONF_FILL:
+		return set_fill(field, text, reason);
+	case CONF_AUTO:
+		return set_bool(field, text, "auto", reason);
+	case CONF_YES:
+		return set_bool(field, text, "yes", reason);
+	case CONF_LEVEL:
+		return set_level(field, text, reason);
+	default:
+		return set_save(field, text, reason);
+	}
+}
+
+enum holds { VALUE, TEXT, LIST, USERS };
+
+static enum holds holds(enum conf_type type)
+{
+	switch (type) {
+	case CONF_NUMBER: case CONF_SECONDS: case CONF_SIZE: case CONF_BYTES:
+	case CONF_SPLIT: case CONF_FILL: case CONF_AUTO: case CONF_LEVEL:
+	case CONF_YES: case CONF_SAVE:
+		return VALUE;
+	case CONF_CACHE_DIR: case CONF_TOKEN: case CONF_TOKEN_FILE:
+	case CONF_CONTROL: case CONF_TEXT: case CONF_PROXY: case CONF_READABLE:
+	case CONF_PROGRAM: case CONF_URL:
+		return TEXT;
+	case CONF_LISTEN: case CONF_HOSTS: case CONF_WEB_ORIGINS:
+	case CONF_PATTERNS: case CONF_HEADER: case CONF_HEADER_FILE:
+	case CONF_RESPONSE_HEADER: case CONF_HEADER_NAMES:
+	case CONF_CONTENT_TYPE: case CONF_QUERY: case CONF_PATHS:
+		return LIST;
+	case CONF_USERS:
+		return USERS;
+	}
+	return VALUE;
+}
 
 int setting_assign(const struct conf_key *key, void *base, const char *text,
 		   const char *folder, char **reason)
@@ -464,38 +428,17 @@ int setting_assign(const struct conf_key *key, void *base, const char *text,
 	if (!text || !*text)
 		return setting_refuse(reason, -EINVAL, "wants a value, %s",
 				      key->value);
-	switch (key->type) {
-	case CONF_CACHE_DIR:
-		return set_text(field, setting_path(text, folder));
-	case CONF_LISTEN:
-		return set_listen(field, text, reason);
-	case CONF_NUMBER:
-		return set_number(field, text, key, reason);
-	case CONF_SIZE:
-		return set_size(field, text, key, reason);
-	case CONF_FILL:
-		return set_fill(field, text, reason);
-	case CONF_AUTO:
-		return set_auto(field, text, reason);
-	case CONF_LEVEL:
-		return set_level(field, text, reason);
-	case CONF_HEADER:
-		return add_header(base, text, reason);
-	case CONF_HEADER_FILE:
-		return add_header_file(base, text, folder, reason);
-	case CONF_TEXT:
-		if (has_control(text))
-			return setting_refuse(reason, -EINVAL,
-					      "has a control character");
-		return set_text(field, strdup(text));
-	case CONF_PROXY:
-		return set_proxy(field, text, reason);
-	case CONF_READABLE:
-		return set_readable(field, text, folder, reason);
-	case CONF_URL:
-		return set_url(field, text, reason);
+	switch (holds(key->type)) {
+	case LIST:
+		return assign_list(key, field, text, folder, reason);
+	case TEXT:
+		return assign_text(key, field, text, folder, reason);
+	case USERS:
+		return setting_users_assign(field, text, key->fallback, reason);
+	case VALUE:
+		break;
 	}
-	return -EINVAL;
+	return assign_value(key, field, text, reason);
 }
 
 int setting_default(const struct conf_key *key, void *base)
@@ -514,4 +457,102 @@ int setting_default(const struct conf_key *key, void *base)
 	err = setting_assign(key, base, key->fallback, "/", &reason);
 	free(reason);
 	return err;
+}
+
+int setting_defaults(enum conf_section section, void *base)
+{
+	size_t n;
+	const struct conf_key *key = conf_table(&n);
+	int err = 0;
+
+	for (; n && !err; n--, key++)
+		if (key->section == section)
+			err = setting_default(key, base);
+	return err;
+}
+
+/* The field belongs to another key, of whose values this one is a file. */
+static bool is_alias(const struct conf_key *key)
+{
+	return key->type == CONF_HEADER_FILE || key->type == CONF_TOKEN_FILE;
+}
+
+void setting_free(const struct conf_key *key, void *base)
+{
+	void *field = (char *)base + key->offset;
+	struct conf_users *users = field;
+
+	if (is_alias(key))
+		return;
+	switch (holds(key->type)) {
+	case LIST:
+		setting_list_free(field);
+		break;
+	case TEXT:
+		free(*(char **)field);
+		break;
+	case USERS:
+		free(users->v);
+		break;
+	case VALUE:
+		break;
+	}
+}
+
+void setting_forget(const struct conf_key *key, void *base)
+{
+	void *field = (char *)base + key->offset;
+
+	if (is_alias(key))
+		return;
+	switch (holds(key->type)) {
+	case LIST:
+		*(struct conf_list *)field = (struct conf_list){ 0 };
+		break;
+	case TEXT:
+		*(char **)field = NULL;
+		break;
+	case USERS:
+		*(struct conf_users *)field = (struct conf_users){ 0 };
+		break;
+	case VALUE:
+		break;
+	}
+}
+
+static int copy_users(struct conf_users *to, const struct conf_users *from)
+{
+	uid_t *v = calloc(from->n + 1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->n; i++)
+		v[i] = from->v[i];
+	to->v = v;
+	to->n = from->n;
+	to->all = from->all;
+	return 0;
+}
+
+int setting_copy(const struct conf_key *key, void *to, const void *from)
+{
+	const void *source = (const char *)from + key->offset;
+	void *field = (char *)to + key->offset;
+	char *const *text = source, **copy = field;
+
+	if (is_alias(key))
+		return 0;
+	setting_forget(key, to);
+	switch (holds(key->type)) {
+	case LIST:
+		return setting_list_copy(field, source);
+	case TEXT:
+		*copy = *text ? strdup(*text) : NULL;
+		return *text && !*copy ? -ENOMEM : 0;
+	case USERS:
+		return copy_users(field, source);
+	case VALUE:
+		break;
+	}
+	return 0;
 }

@@ -286,8 +286,8 @@ static int add_headers(struct transfer *t, const struct conf_origin *o)
 	size_t i;
 	int err = add_header(t, "Accept-Encoding: identity");
 
-	for (i = 0; o && i < o->n_headers && !err; i++)
-		err = add_header(t, "%s", o->headers[i]);
+	for (i = 0; i < o->headers.n && !err; i++)
+		err = add_header(t, "%s", o->headers.v[i]);
 	if (!err && t->asked.ranged)
 		err = add_header(t, "Range: bytes=%" PRIu64 "-%" PRIu64,
 				 t->asked.start, t->asked.end - 1);
@@ -357,11 +357,11 @@ int transfer_prepare(struct transfer *t, const struct conf *conf)
 	curl_easy_setopt(c, CURLOPT_DEBUGDATA, t);
 	if (curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers) ||
 	    curl_easy_setopt(c, CURLOPT_URL, t->target->sent) ||
-	    curl_easy_setopt(c, CURLOPT_USERAGENT, o && o->user_agent ?
+	    curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent ?
 			     o->user_agent : "spoolfs/" PACKAGE_VERSION) ||
-	    (o && o->proxy &&
+	    (o->proxy &&
 	     curl_easy_setopt(c, CURLOPT_PROXY, o->proxy)) ||
-	    (o && o->ca_file &&
+	    (o->ca_file &&
 	     (curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file) ||
 	      curl_easy_setopt(c, CURLOPT_CAPATH, NULL))))
 		return -ENOMEM;

@@ -77,7 +77,7 @@ static int load_settings(struct program *p)
 		return say_free(error);
 	if (o->debug)
 		p->conf.log_level = LOG_LEVEL_DEBUG;
-	if (o->no_mount && !p->conf.http)
+	if (o->no_mount && !p->conf.http.n)
 		return say("--no-mount and http=off leave nothing to do");
 	return 0;
 }
@@ -243,7 +243,7 @@ static int start_http(struct program *p)
 {
 	char *error = NULL;
 
-	if (!p->conf.http)
+	if (!p->conf.http.n)
 		return 0;
 	if (serve_start(p->cache, &p->conf, &p->serve, &error) == 0)
 		return 0;

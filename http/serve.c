@@ -369,7 +369,7 @@ int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
 		return -ENOMEM;
 	s->cache = c;
 	s->conf = conf;
-	rc = fd = listen_on(s, conf->http, error);
+	rc = fd = listen_on(s, conf->http.v[0], error);
 	if (rc < 0)
 		goto out;
 	rc = find_address(fd, &s->address);
@@ -387,7 +387,7 @@ int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
 out:
 	if (rc < 0) {
 		if (!*error)
-			set_error(error, conf->http, strerror(-rc));
+			set_error(error, conf->http.v[0], strerror(-rc));
 		serve_free(s);
 		return rc;
 	}

@@ -19,7 +19,7 @@ struct cache;
 struct conf;
 struct serve;
 
-/* Listen on conf->http ("ADDRESS:PORT", not NULL; port 0: any) and serve. c
+/* Listen on conf->http (its first, "ADDRESS:PORT"; port 0: any) and serve. c
  * and conf must outlive it. 0; or -errno with *error (malloc'd, one line) that
  * says what could not be had. */
 int serve_start(struct cache *c, const struct conf *conf, struct serve **out,

@@ -118,18 +118,19 @@ static int find_record(const char *path, const struct url *u,
  * that can't be said. */
 static char *usual_address(const struct conf *conf)
 {
-	const char *port = conf->http ? strrchr(conf->http, ':') : NULL;
+	const char *http = conf->http.n ? conf->http.v[0] : NULL;
+	const char *port = http ? strrchr(http, ':') : NULL;
 	char *at;
 	int n;
 
-	if (!port || strcmp(port, ":0") == 0)
+	if (!port || strcmp(port, ":0") == 0 || !strncmp(http, "unix:", 5))
 		return NULL;
-	if (strncmp(conf->http, "0.0.0.0:", 8) == 0)
+	if (strncmp(http, "0.0.0.0:", 8) == 0)
 		n = asprintf(&at, "http://127.0.0.1%s", port);
-	else if (strncmp(conf->http, "[::]:", 5) == 0)
+	else if (strncmp(http, "[::]:", 5) == 0)
 		n = asprintf(&at, "http://[::1]%s", port);
 	else
-		n = asprintf(&at, "http://%s", conf->http);
+		n = asprintf(&at, "http://%s", http);
 	return n < 0 ? NULL : at;
 }
 

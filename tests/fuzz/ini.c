@@ -71,6 +71,72 @@ static void put_size(FILE *f, const char *key, uint64_t size)
 		fprintf(f, "%s = %" PRIu64 "\n", key, size);
 }
 
+static void put_list(FILE *f, const char *key, const struct conf_list *list,
+		     const char *between, const char *none)
+{
+	if (!list->n && !none)
+		return;
+	fprintf(f, "%s =%s", key, list->n ? "" : none);
+	for (size_t i = 0; i < list->n; i++)
+		fprintf(f, "%s%s", i ? between : " ", list->v[i]);
+	putc('\n', f);
+}
+
+static void put_each(FILE *f, const char *key, const struct conf_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		put_pair(f, key, list->v[i]);
+}
+
+static void put_users(FILE *f, const struct conf_users *users)
+{
+	fprintf(f, "allow_users =%s", users->all ? " all" :
+		users->n ? "" : " own");
+	for (size_t i = 0; i < users->n; i++)
+		fprintf(f, " %u", (unsigned)users->v[i]);
+	putc('\n', f);
+}
+
+static void put_endpoint(FILE *f, const struct conf *c)
+{
+	put_list(f, "http", &c->http, " ", " off");
+	put_list(f, "http_names", &c->http_names, " ", " none");
+	put_list(f, "allow_origin", &c->allow_origin, " ", " none");
+	put_users(f, &c->allow_users);
+	put_pair(f, "token", c->token);
+	put_each(f, "allow", &c->allow);
+	put_list(f, "deny", &c->deny, " ", NULL);
+	put_pair(f, "private_targets", c->private_targets ? "yes" : "no");
+	fprintf(f, "max_clients = %u\nmax_requests = %u\n"
+		   "max_header = %" PRIu64 "\n",
+		c->max_clients, c->max_requests, c->max_header);
+	put_pair(f, "control", c->control ? c->control : "off");
+}
+
+static void put_origin(FILE *f, const struct conf_origin *o)
+{
+	fprintf(f, "[origin \"%s\"]\n", o->prefix ? o->prefix : "*");
+	put_each(f, "header", &o->headers);
+	put_pair(f, "user_agent", o->user_agent);
+	put_pair(f, "proxy", o->proxy);
+	put_pair(f, "ca_file", o->ca_file);
+	put_each(f, "response_header", &o->response_header);
+	put_pair(f, "copy_headers", o->copy_headers ? "yes" : "no");
+	put_pair(f, "save_headers",
+		 o->save_headers == CONF_SAVE_ALL ? "all" : "essential");
+	put_list(f, "forward_headers", &o->forward_headers, " ", " none");
+	put_each(f, "content_type", &o->content_type);
+	put_list(f, "ignore_query", &o->ignore_query, ",", " none");
+	if (o->split_threshold == CONF_SIZE_OFF)
+		put_pair(f, "split_threshold", "off");
+	else
+		put_size(f, "split_threshold", o->split_threshold);
+	if (o->max_age != CONF_AGE_UNSET)
+		fprintf(f, "max_age = %u\n", o->max_age);
+	put_each(f, "no_cache", &o->no_cache);
+	put_pair(f, "on_complete", o->on_complete);
+}
+
 static void put_settings(FILE *f, const struct conf *c)
 {
 	static const char *const fills[] = {
@@ -86,7 +152,7 @@ static void put_settings(FILE *f, const struct conf *c)
 	put_size(f, "cache_size", c->cache_size);
 	put_size(f, "min_free", c->min_free);
 	fprintf(f, "max_age = %u\n", c->max_age);
-	put_pair(f, "http", c->http ? c->http : "off");
+	put_endpoint(f, c);
 	fprintf(f, "connect_timeout = %u\nstall_timeout = %u\n"
 		   "read_timeout = %u\nmax_connections = %u\n",
 		c->connect_timeout, c->stall_timeout, c->read_timeout,
@@ -104,16 +170,8 @@ static char *as_ini(const struct conf *c, size_t *len)
 
 	must(f);
 	put_settings(f, c);
-	for (size_t i = 0; i < c->n_origins; i++) {
-		const struct conf_origin *o = &c->origins[i];
-
-		fprintf(f, "[origin \"%s\"]\n", o->prefix);
-		for (size_t k = 0; k < o->n_headers; k++)
-			put_pair(f, "header", o->headers[k]);
-		put_pair(f, "user_agent", o->user_agent);
-		put_pair(f, "proxy", o->proxy);
-		put_pair(f, "ca_file", o->ca_file);
-	}
+	for (size_t i = 0; i < c->n_origins; i++)
+		put_origin(f, &c->origins[i]);
 	for (size_t i = 0; i < c->n_files; i++) {
 		fprintf(f, "[file \"%s\"]\n", c->files[i].name);
 		put_pair(f, "url", c->files[i].url);
@@ -139,19 +197,29 @@ static bool fits_ini(const char *text)
 
 /* ---- what is promised --------------------------------------------------- */
 
+static void check_headers(const struct conf_list *headers)
+{
+	for (size_t i = 0; i < headers->n; i++) {
+		must(strstr(headers->v[i], ": "));
+		must(!strpbrk(headers->v[i], "\r\n"));
+	}
+}
+
 static void check_origin(const struct conf *c, const struct conf_origin *o)
 {
 	struct url *u;
 
-	must(o->prefix != NULL);
-	must(url_parse(o->prefix, &u) == 0);
-	must(!strcmp(u->key, o->prefix) && !strchr(o->prefix, '?'));
-	must(conf_origin(c, o->prefix) == o);
-	url_free(u);
-	for (size_t i = 0; i < o->n_headers; i++) {
-		must(strstr(o->headers[i], ": "));
-		must(!strpbrk(o->headers[i], "\r\n"));
+	if (o->prefix) {
+		must(url_parse(o->prefix, &u) == 0);
+		must(!strcmp(u->key, o->prefix) && !strchr(o->prefix, '?'));
+		must(conf_origin(c, o->prefix) == o);
+		url_free(u);
 	}
+	check_headers(&o->headers);
+	check_headers(&o->response_header);
+	for (size_t i = 0; i < o->forward_headers.n; i++)
+		must(!strpbrk(o->forward_headers.v[i], " :\r\n"));
+	must(o->max_age == CONF_AGE_UNSET || o->max_age <= 315360000);
 }
 
 static void check_conf(const struct conf *c)
@@ -159,7 +227,11 @@ static void check_conf(const struct conf *c)
 	struct url *u;
 
 	must(c->cache_dir && c->cache_dir[0] == '/');
-	must(!c->http || strchr(c->http, ':'));
+	for (size_t i = 0; i < c->http.n; i++)
+		must(strchr(c->http.v[i], ':'));
+	must(!c->allow_users.all || !c->allow_users.n);
+	must(!c->token || (strlen(c->token) >= 8 && !strchr(c->token, '/')));
+	must(c->max_header >= 4096 && c->max_header <= 1 << 20);
 	must(c->connect_timeout >= 1 && c->connect_timeout <= 3600);
 	must(c->stall_timeout >= 1 && c->stall_timeout <= 3600);
 	must(c->read_timeout >= 1 && c->read_timeout <= 3600);
@@ -183,9 +255,10 @@ static void check_conf(const struct conf *c)
 static bool hides_secret(const char *line, const char *secret)
 {
 	line += strspn(line, " \t");
-	if (!strncmp(line, "header =", 8))
+	if (!strncmp(line, "header =", 8) ||
+	    !strncmp(line, "response_header =", 17))
 		return memchr(line, ':', secret - line);
-	return !strncmp(line, "proxy =", 7) || !strncmp(line, "url =", 5);
+	return !strncmp(line, "proxy =", 7) || !strncmp(line, "token =", 7) || !strncmp(line, "url =", 5);
 }
 
 /* True when the secret stands nowhere else. In a header file that is behind a

@@ -56,20 +56,24 @@ static bool is_zero(const union any *base)
 /* What was set, as text that can be set again; NULL: not text. */
 static const char *text_of(const struct conf_key *k, const union any *base)
 {
+	const void *field = (const char *)base + k->offset;
+	const struct conf_list *list = field;
+
 	switch (k->type) {
-	case CONF_NUMBER:
-	case CONF_SIZE:
-	case CONF_FILL:
-	case CONF_AUTO:
-	case CONF_LEVEL:
+	case CONF_NUMBER: case CONF_SECONDS: case CONF_SIZE: case CONF_BYTES:
+	case CONF_SPLIT: case CONF_FILL: case CONF_AUTO: case CONF_LEVEL:
+	case CONF_YES: case CONF_SAVE: case CONF_USERS:
+	case CONF_HEADER_FILE: case CONF_TOKEN_FILE:
 		return NULL;
-	case CONF_HEADER:
-		must(base->origin.n_headers == 1);
-		return base->origin.headers[0];
-	case CONF_HEADER_FILE:
-		return NULL;
+	case CONF_HEADER: case CONF_RESPONSE_HEADER: case CONF_CONTENT_TYPE:
+		must(list->n == 1);
+		return list->v[0];
+	case CONF_LISTEN: case CONF_HOSTS: case CONF_WEB_ORIGINS:
+	case CONF_PATTERNS: case CONF_HEADER_NAMES: case CONF_QUERY:
+	case CONF_PATHS:
+		return list->n == 1 ? list->v[0] : NULL;
 	default:
-		return *(char *const *)((const char *)base + k->offset);
+		return *(char *const *)field;
 	}
 }
 
@@ -103,7 +107,15 @@ static void check_value(const struct conf_key *k, const union any *base,
 		must(text_of(k, base)[0] == '/');
 		break;
 	case CONF_LISTEN:
-		must(!strcmp(text, "off") == !text_of(k, base));
+		must(!strcmp(text, "off") == !base->conf.http.n);
+		break;
+	case CONF_TOKEN:
+		must(!strcmp(text, text_of(k, base)));
+		must(text[strcspn(text, "/?#% ")] == '\0');
+		break;
+	case CONF_RESPONSE_HEADER:
+		must(!strpbrk(text_of(k, base), "\r\n"));
+		must(strncasecmp(text_of(k, base), "ETag:", 5) != 0);
 		break;
 	case CONF_URL:
 		must(url_parse(text, &u) == 0);
@@ -185,9 +197,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	k = find(key);
 	/* Paths of anything on this machine are for the ini target, which
 	 * knows its files. */
-	if (k && value && k->type != CONF_HEADER_FILE)
+	if (k && value && k->type != CONF_HEADER_FILE &&
+	    k->type != CONF_TOKEN_FILE)
 		check_assign(k, value);
-	check_set(key, value);
+	if (!k || k->type != CONF_TOKEN_FILE)
+		check_set(key, value);
 	free(key);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define COUNT(v) (sizeof(v) / sizeof((v)[0]))
@@ -24,6 +25,12 @@ static const char *in_folder(const char *name)
 	return path;
 }
 
+static void truncate_to(const char *path, off_t size)
+{
+	if (truncate(path, size) || chmod(path, 0600))
+		diag("can't shorten %s", path);
+}
+
 /* ---- defaults and the table ---------------------------------------------- */
 
 static void test_defaults(void)
@@ -36,7 +43,13 @@ static void test_defaults(void)
 	is_str(c.cache_dir, in_folder(".cache/spoolfs"), "cache_dir");
 	ok(c.cache_size == CONF_SIZE_UNSET && c.min_free == CONF_SIZE_UNSET &&
 	   !c.max_age, "no limits but what suits the disk");
-	is_str(c.http, "127.0.0.1:4612", "http");
+	ok(c.http.n == 1 && !strcmp(c.http.v[0], "127.0.0.1:4612"), "http");
+	ok(!c.http_names.n && !c.allow_origin.n && !c.allow_users.n &&
+	   !c.allow_users.all && !c.token, "for nobody but oneself");
+	ok(!c.allow.n && !c.deny.n && c.private_targets, "any target");
+	ok(!c.max_clients && !c.max_requests, "as many as can be");
+	is_uint(c.max_header, 16384, "max_header");
+	is_str(c.control, "auto", "control");
 	is_uint(c.connect_timeout, 10, "connect_timeout");
 	is_uint(c.stall_timeout, 10, "stall_timeout");
 	is_uint(c.read_timeout, 30, "read_timeout");
@@ -82,7 +95,7 @@ static void test_default_path(void)
 
 static void test_help(void)
 {
-	char help[4096] = "", *save = NULL;
+	char help[8192] = "", *save = NULL;
 	FILE *f = fmemopen(help, sizeof(help), "w");
 	size_t n, column = 0, longest = 0, ragged = 0;
 	const struct conf_key *table = conf_table(&n);
@@ -120,7 +133,21 @@ static void test_help(void)
 
 static const char *const good[][2] = {
 	{ "http", "0.0.0.0:0" }, { "http", "[::1]:65535" },
-	{ "http", "[::]:1" }, { "http", "localhost:80" }, { "http", "off" },
+	{ "http", "[::]:1" }, { "http", "localhost:80" },
+	{ "http", "127.0.0.1:1 [::1]:1\tunix:/run/x" },
+	{ "http", "unix:~/x" }, { "http", "off" },
+	{ "http_names", "a.example B.example." }, { "http_names", "10.0.0.1" },
+	{ "http_names", "::1 [::2]" }, { "http_names", "none" },
+	{ "allow_origin", "https://a.example http://b.example:8080" },
+	{ "allow_origin", "null app://x" }, { "allow_origin", "*" },
+	{ "allow_users", "own" }, { "allow_users", "0" },
+	{ "allow_users", "root 1000" }, { "allow_users", "all" },
+	{ "allow", "https://a.example/x/ *.b.example" }, { "allow", "10.0.0.1" },
+	{ "deny", "fd00::/8" }, { "deny", "*" },
+	{ "private_targets", "yes" }, { "private_targets", "no" },
+	{ "max_clients", "1000000" }, { "max_requests", "0" },
+	{ "max_header", "4K" }, { "max_header", "1M" },
+	{ "control", "~/c" }, { "control", "auto" }, { "control", "off" },
 	{ "connect_timeout", "1" }, { "read_timeout", "3600" },
 	{ "stall_timeout", "007" }, { "max_connections", "64" },
 	{ "fill", "playing" }, { "fill", "all" }, { "fill", "none" },
@@ -135,7 +162,13 @@ static const char *const good[][2] = {
 
 #define SECONDS "not a whole number from 1 to 3600"
 #define SIZE "not a size, such as 500M or 20G, nor unlimited"
-#define LISTEN "not ADDRESS:PORT, such as 127.0.0.1:4612 or [::1]:0, nor off"
+#define LISTEN "not ADDRESS:PORT, such as 127.0.0.1:4612 or [::1]:0, nor " \
+	       "unix:PATH, nor off"
+#define N60 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define HOST "not the name of a host, without port"
+#define PAGE "not the origin of a page, such as https://example.com, nor *"
+#define PATTERN "not the beginning of a URL, nor a host, *.DOMAIN, an " \
+		"address or a network, such as 10.0.0.0/8"
 static const char *const bad[][3] = {
 	{ "read_timeout", "0", SECONDS }, { "read_timeout", "3601", SECONDS },
 	{ "read_timeout", "-1", SECONDS }, { "read_timeout", "+1", SECONDS },
@@ -168,6 +201,36 @@ static const char *const bad[][3] = {
 	{ "http", "[]:80", LISTEN }, { "http", "[127.0.0.1]:80", LISTEN },
 	{ "http", "[fe80::1%eth0]:80", LISTEN },
 	{ "http", "256.0.0.1:80", LISTEN }, { "http", "example.com:80", LISTEN },
+	{ "http", "127.0.0.1:80 off", LISTEN }, { "http", " ", "wants a value" },
+	{ "http", "unix:", LISTEN },
+	{ "http", "127.0.0.1:80,[::1]:80", LISTEN },
+	{ "http", "unix:/" N60 N60,
+	  "the path of a socket is shorter than 108 bytes" },
+	{ "control", "/" N60 N60,
+	  "the path of a socket is shorter than 108 bytes" },
+	{ "http_names", "a:80", HOST }, { "http_names", "a/b", HOST },
+	{ "http_names", "u@a", HOST }, { "http_names", "[::1]:80", HOST },
+	{ "http_names", "a b:1", HOST },
+	{ "allow_origin", "example.com", PAGE },
+	{ "allow_origin", "https://a/", PAGE },
+	{ "allow_origin", "https://a *", PAGE },
+	{ "allow_origin", "https://*.a", PAGE },
+	{ "allow_users", "no such user", "there is no user no" },
+	{ "allow_users", "4294967295", "there is no user 4294967295" },
+	{ "allow_users", "99999999999999999999",
+	  "there is no user 99999999999999999999" },
+	{ "allow", "", "wants a value, PATTERN" },
+	{ "allow", "a:80", PATTERN }, { "allow", "a.*", PATTERN },
+	{ "allow", "https://a/?q", PATTERN }, { "allow", "ftp://a/", PATTERN },
+	{ "allow", "10.0.0.0/33", PATTERN }, { "allow", "10.0.0/8", PATTERN },
+	{ "allow", "10.0.0.0/", PATTERN }, { "allow", "fd00::/129", PATTERN },
+	{ "allow", "10.0.0.0/8x", PATTERN }, { "allow", "a ?b", PATTERN },
+	{ "deny", "*.10.0.0.1", PATTERN }, { "deny", "a/24", PATTERN },
+	{ "private_targets", "auto", "not one of yes, no" },
+	{ "max_clients", "1000001", "not a whole number from 0 to 1000000" },
+	{ "max_header", "4095", "not a size from 4096 to 1048576 bytes" },
+	{ "max_header", "2M", "not a size from 4096 to 1048576 bytes" },
+	{ "max_header", "x", "not a size from 4096 to 1048576 bytes" },
 	{ "http", "on", LISTEN }, { "http", "", "wants a value, ADDRESS:PORT" },
 	{ "fill", "some", "not one of playing, all, none" },
 	{ "fill", "ALL", "not one of playing, all, none" },
@@ -202,7 +265,14 @@ static void test_set(void)
 		       "%s=%s", good[i][0], good[i][1]);
 		is_str(error, NULL, "nothing to say");
 	}
-	is_str(c.http, NULL, "http is off");
+	is_uint(c.http.n, 0, "http is off");
+	is_uint(c.http_names.n, 0, "http_names");
+	ok(c.allow_origin.n == 1 && !strcmp(c.allow_origin.v[0], "*"),
+	   "allow_origin");
+	ok(c.allow_users.n == 0 && c.allow_users.all, "allow_users");
+	is_str(c.control, NULL, "control");
+	ok(!c.private_targets, "private_targets");
+	is_uint(c.max_header, 1 << 20, "max_header");
 	is_str(c.cache_dir, "/a b", "cache_dir");
 	is_uint(c.cache_size, 500 << 20, "cache_size");
 	is_uint(c.min_free, 0, "min_free");
@@ -234,14 +304,55 @@ static void test_set_path(void)
 	conf_fini(&c);
 }
 
+static void test_token(void)
+{
+	struct conf c;
+	char *error = NULL;
+	FILE *f;
+
+	ok(!conf_init(&c), "defaults");
+	is_int(conf_set(&c, "token", "SECRET-SECRET", &error), -EINVAL,
+	       "no token from -o");
+	ok(error && !strstr(error, "SECRET"), "nor is it repeated");
+	free(error);
+	f = fopen(in_folder("token"), "w");
+	ok(f && fputs("SECRET_-~123\r\nmore\n", f) >= 0 && !fclose(f) &&
+	   !chmod(in_folder("token"), 0600), "a file");
+	ok(!conf_set(&c, "token_file", in_folder("token"), &error), "of it is");
+	is_str(c.token, "SECRET_-~123", "its first line");
+	chmod(in_folder("token"), 0640);
+	is_int(conf_set(&c, "token_file", in_folder("token"), &error), -EINVAL,
+	       "others may read it");
+	ok(error && strstr(error, "chmod 600"), "and why");
+	free(error);
+	truncate_to(in_folder("token"), 5);
+	is_int(conf_set(&c, "token_file", in_folder("token"), &error), -EINVAL,
+	       "a short one");
+	ok(error && strstr(error, "token: not 8 to 128 letters, digits, '-', "
+			   "'_' and '~'") && !strstr(error, "SECRE"),
+	   "and why");
+	free(error);
+	is_str(c.token, "SECRET_-~123", "it stays as it was");
+	unlink(in_folder("token"));
+	conf_fini(&c);
+}
+
 static void test_copy(void)
 {
 	struct conf c, copy;
 	char *error;
 
-	ok(!conf_init(&c) && !conf_set(&c, "http", "off", &error), "http=off");
+	ok(!conf_init(&c) && !conf_set(&c, "http", "off", &error) &&
+	   !conf_set(&c, "allow_users", "root 4711", &error) &&
+	   !conf_set(&c, "deny", "*.Example.com", &error) &&
+	   !conf_set(&c, "deny", "10.0.0.0/8", &error), "http=off");
 	ok(!conf_copy(&copy, &c), "is copied");
-	is_str(copy.http, NULL, "as such");
+	is_uint(copy.http.n, 0, "as such");
+	ok(copy.allow_users.n == 2 && copy.allow_users.v[0] == 0 &&
+	   copy.allow_users.v[1] == 4711, "users");
+	ok(copy.deny.n == 2 && copy.deny.v[0] != c.deny.v[0] &&
+	   !strcmp(copy.deny.v[0], "*.example.com") &&
+	   !strcmp(copy.deny.v[1], "10.0.0.0/8"), "lists");
 	ok(copy.cache_dir != c.cache_dir && !strcmp(copy.cache_dir, c.cache_dir),
 	   "what it points to too");
 	conf_fini(&c);
@@ -257,6 +368,7 @@ int main(void)
 	test_help();
 	test_set();
 	test_set_path();
+	test_token();
 	test_copy();
 	rmdir(folder);
 	return done_testing();

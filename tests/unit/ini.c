@@ -67,12 +67,32 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
+static bool same_list(const struct conf_list *a, const struct conf_list *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(a->v[i], b->v[i]))
+			return false;
+	return a->n == b->n;
+}
+
 static bool same(const struct conf *a, const struct conf *b)
 {
 	return same_text(a->cache_dir, b->cache_dir) &&
 	       a->cache_size == b->cache_size &&
 	       a->min_free == b->min_free && a->max_age == b->max_age &&
-	       same_text(a->http, b->http) &&
+	       same_list(&a->http, &b->http) &&
+	       same_list(&a->http_names, &b->http_names) &&
+	       same_list(&a->allow_origin, &b->allow_origin) &&
+	       a->allow_users.n == b->allow_users.n &&
+	       a->allow_users.all == b->allow_users.all &&
+	       same_text(a->token, b->token) &&
+	       same_list(&a->allow, &b->allow) &&
+	       same_list(&a->deny, &b->deny) &&
+	       a->private_targets == b->private_targets &&
+	       a->max_clients == b->max_clients &&
+	       a->max_requests == b->max_requests &&
+	       a->max_header == b->max_header &&
+	       same_text(a->control, b->control) &&
 	       a->connect_timeout == b->connect_timeout &&
 	       a->stall_timeout == b->stall_timeout &&
 	       a->read_timeout == b->read_timeout &&
@@ -85,7 +105,7 @@ static bool same(const struct conf *a, const struct conf *b)
 static void test_example(void)
 {
 	struct conf c, before;
-	char text[8192] = "", line[128];
+	char text[16384] = "", line[128];
 	size_t n;
 	const struct conf_key *table = conf_table(&n);
 	FILE *f = fmemopen(text, sizeof(text), "w");
@@ -103,14 +123,18 @@ static void test_example(void)
 	conf_fini(&before);
 }
 
-#define LISTEN "not ADDRESS:PORT, such as 127.0.0.1:4612 or [::1]:0, nor off"
+#define LISTEN "not ADDRESS:PORT, such as 127.0.0.1:4612 or [::1]:0, nor " \
+	       "unix:PATH, nor off"
 #define NOT_SECTION "not a section: [origin \"URL\"] or [file \"NAME\"]"
 #define NOT_PAIR "neither \"KEY = VALUE\" nor a section"
 #define NOT_NAME "[file]: not the name of a file (one component, none of " \
 		 "http, https)"
 #define NOT_URL "not a URL that can be fetched (http or https, no user name)"
-#define NOT_ORIGIN "[origin]: not a URL of http or https without user name " \
-		   "and query"
+#define NOT_ORIGIN "[origin]: not * nor a URL of http or https without user " \
+		   "name and query"
+#define TYPE "not .EXT TYPE/SUBTYPE, such as .mkv video/x-matroska"
+#define QUERY "not names of parameters with commas between, nor *"
+#define TOKEN_TEXT "not 8 to 128 letters, digits, '-', '_' and '~'"
 #define N51 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define N255 N51 N51 N51 N51 N51
 #define O "[origin \"https://h/\"]\n"
@@ -209,6 +233,46 @@ static const char *const wrong[][2] = {
 	{ O "proxy = ftp://SECRET@h\n", ":2: proxy: its scheme is not one of "
 	  "http, https, socks4, socks4a, socks5, socks5h" },
 	{ O "user_agent = a\001b\n", ":2: user_agent: has a control character" },
+	/* What clients get, and what they may say. */
+	{ O "response_header = SECRET\n",
+	  ":2: response_header: not NAME: VALUE" },
+	{ O "response_header = content-length: 1\n",
+	  ":2: response_header: content-length is not for settings to say" },
+	{ O "response_header = ETag: \"x\"\n",
+	  ":2: response_header: ETag is not for settings to say" },
+	{ O "response_header = Access-Control-Allow-Origin: *\n",
+	  ":2: response_header: Access-Control-Allow-Origin is not for "
+	  "settings to say" },
+	{ O "response_header = A: SECRET ; b\n",
+	  ":2: response_header: a ';' after a space would begin a comment; "
+	  "take out the space" },
+	{ O "forward_headers = Range\n",
+	  ":2: forward_headers: Range is not passed on" },
+	{ O "forward_headers = Cookie Sec-Fetch-Site\n",
+	  ":2: forward_headers: Sec-Fetch-Site is not passed on" },
+	{ O "forward_headers = Cookie,X\n",
+	  ":2: forward_headers: not names of headers, nor none" },
+	{ O "content_type = mkv video/x-matroska\n", ":2: content_type: " TYPE },
+	{ O "content_type = .mkv\n", ":2: content_type: " TYPE },
+	{ O "content_type = .mkv video\n", ":2: content_type: " TYPE },
+	{ O "content_type = .mkv video/\n", ":2: content_type: " TYPE },
+	{ O "content_type = .mkv video/x; y=z\n", ":2: content_type: " TYPE },
+	{ O "content_type = .tar.gz a/b\n", ":2: content_type: " TYPE },
+	{ O "ignore_query = a=b\n", ":2: ignore_query: " QUERY },
+	{ O "ignore_query = a,*\n", ":2: ignore_query: " QUERY },
+	{ O "ignore_query = ,\n", ":2: ignore_query: wants a value" },
+	{ O "split_threshold = 1X\n",
+	  ":2: split_threshold: not a size, such as 8M, nor auto, nor off" },
+	{ O "max_age = never\n",
+	  ":2: max_age: not a whole number from 0 to 315360000, nor origin" },
+	{ O "no_cache = /a?b\n", ":2: no_cache: a path has no '?' or '#'" },
+	{ O "copy_headers = 1\n", ":2: copy_headers: not one of yes, no" },
+	{ O "save_headers = no\n",
+	  ":2: save_headers: not one of all, essential" },
+	{ "token = SECRET\n", ":1: token: " TOKEN_TEXT },
+	{ "token = SECRET/SECRET\n", ":1: token: " TOKEN_TEXT },
+	{ "[origin \"*\"]\n[origin \"*\"]\n",
+	  ":2: [origin \"*\"] is given twice" },
 	{ O "user_agent = a\nuser_agent = b\n",
 	  ":3: user_agent is given twice, first in line 2" },
 };
@@ -241,7 +305,13 @@ static const char whole[] =
 	"cache_size = 20G\n"
 	"min_free = 1G\n"
 	"max_age = 30\n"
-	"\thttp=[::1]:0\n"
+	"\thttp=[::1]:0 unix:sock\n"
+	"http_names = Media.Example ::1\n"
+	"allow_origin = HTTPS://A.example:443 app://X\n"
+	"token = 0123456789\n"
+	"allow = https://A.example 0x7f.1 *.B.example.\n"
+	"control = control\n"
+	"allow = [fd00::1] 10.0.0.0/8\n"
 	"connect_timeout: 11\n"
 	"  stall_timeout = 12\n"
 	"read_timeout = 13\n"
@@ -262,10 +332,43 @@ static const char whole[] =
 	"[ origin \"http://[::1]:8080/\" ]\n"
 	"  [origin\t\"http://[::1]:8080/\"] # ipv6\n"
 	"user_agent = six\n"
+	"[origin \"*\"]\n"
+	"response_header = X-C: 3;4\n"
+	"response_header =Cache-Control:private\n"
+	"copy_headers = yes\n"
+	"save_headers = all\n"
+	"forward_headers = Cookie X-D\n"
+	"content_type = .MKV  video/x-Matroska\n"
+	"content_type = .m4s video/iso.segment\n"
+	"ignore_query = token, expires,sig\n"
+	"split_threshold = 8M\n"
+	"max_age = 60\n"
+	"no_cache = *.m3u8 /live/*\n"
+	"on_complete = /bin/true\n"
 	"[file \"a [b] \"c\".mp4\"]\n"
 	"url = https://h/a?b=c;d#e\n"
 	"[file \"z\"]\n"
 	"url = http://h";
+
+static void check_more(const struct conf_origin *o)
+{
+	is_str(o->prefix, NULL, "for all others");
+	is_uint(o->response_header.n, 2, "two headers");
+	is_str(o->response_header.v[0], "X-C: 3;4", "one");
+	is_str(o->response_header.v[1], "Cache-Control: private", "another");
+	ok(o->copy_headers && o->save_headers == CONF_SAVE_ALL, "headers");
+	is_uint(o->forward_headers.n, 2, "two to pass on");
+	is_str(o->forward_headers.v[1], "X-D", "by name");
+	is_uint(o->content_type.n, 2, "two types");
+	is_str(o->content_type.v[0], ".mkv video/x-matroska", "in lower case");
+	is_uint(o->ignore_query.n, 3, "three parameters");
+	is_str(o->ignore_query.v[1], "expires", "of which one");
+	is_uint(o->split_threshold, 8 << 20, "split_threshold");
+	is_uint(o->max_age, 60, "max_age");
+	is_uint(o->no_cache.n, 2, "two patterns");
+	is_str(o->no_cache.v[1], "/live/*", "of which one");
+	is_str(o->on_complete, "/bin/true", "on_complete");
+}
 
 static void test_whole(void)
 {
@@ -279,7 +382,7 @@ static void test_whole(void)
 	strcpy(text, whole);
 	ok(!conf_init(&c), "defaults");
 	error = read_text(&c, text, 0600);
-	is_str(error, ":24: " NOT_SECTION, "a heading with a gap");
+	is_str(error, ":30: " NOT_SECTION, "a heading with a gap");
 	free(error);
 	cut = strstr(text, "[ origin");
 	memmove(cut, strchr(cut, '\n') + 1, strlen(strchr(cut, '\n') + 1) + 1);
@@ -291,7 +394,23 @@ static void test_whole(void)
 	is_uint(c.cache_size, UINT64_C(20) << 30, "cache_size");
 	is_uint(c.min_free, 1 << 30, "min_free");
 	is_uint(c.max_age, 30, "max_age");
-	is_str(c.http, "[::1]:0", "http");
+	is_uint(c.http.n, 2, "two places");
+	is_str(c.http.v[0], "[::1]:0", "http");
+	is_str(c.http.v[1] + 5, in_folder("sock"), "unix");
+	is_uint(c.http_names.n, 2, "two names");
+	is_str(c.http_names.v[0], "media.example", "in lower case");
+	is_str(c.http_names.v[1], "[::1]", "an address in brackets");
+	is_uint(c.allow_origin.n, 2, "two origins of pages");
+	is_str(c.allow_origin.v[0], "https://a.example", "as browsers say it");
+	is_str(c.allow_origin.v[1], "app://x", "of a scheme of its own");
+	is_str(c.token, "0123456789", "token");
+	is_uint(c.allow.n, 5, "allow, in two lines");
+	is_str(c.allow.v[0], "https://a.example/", "a URL");
+	is_str(c.allow.v[1], "127.0.0.1", "an address, however it is written");
+	is_str(c.allow.v[2], "*.b.example", "a domain");
+	is_str(c.allow.v[3], "fd00::1", "without brackets");
+	is_str(c.allow.v[4], "10.0.0.0/8", "a network");
+	is_str(c.control, in_folder("control"), "control");
 	is_uint(c.connect_timeout, 11, "connect_timeout");
 	is_uint(c.stall_timeout, 12, "stall_timeout");
 	is_uint(c.read_timeout, 13, "read_timeout");
@@ -303,25 +422,28 @@ static void test_whole(void)
 	ok(!conf_copy(&copy, &c), "copied");
 	conf_fini(&c);
 	c = copy;
-	if (!ok(c.n_origins == 3 && c.n_files == 2, "five sections"))
+	if (!ok(c.n_origins == 4 && c.n_files == 2, "six sections"))
 		return;
 	is_str(c.origins[0].prefix, "https://example.com/", "canonical");
-	is_uint(c.origins[0].n_headers, 2, "two headers");
-	is_str(c.origins[0].headers[0], "X-A: b;c  d", "one");
-	is_str(c.origins[0].headers[1], "Host: other", "another");
+	is_uint(c.origins[0].headers.n, 2, "two headers");
+	is_str(c.origins[0].headers.v[0], "X-A: b;c  d", "one");
+	is_str(c.origins[0].headers.v[1], "Host: other", "another");
 	is_str(c.origins[0].user_agent, "Mozilla/5.0 (X11; Linux) \"x\"",
 	       "user_agent");
 	is_str(c.origins[0].proxy, "socks5h://u:p@proxy:1080", "proxy");
 	is_str(c.origins[0].ca_file, in_folder("ca.pem"), "ca_file");
 	is_str(c.origins[1].prefix, "https://example.com/a/rather/long/path/"
 	       "that/inih/would/cut/", "a long prefix");
-	is_uint(c.origins[1].n_headers, 3, "three headers");
-	is_str(c.origins[1].headers[0], "Authorization: Bearer x ; y",
+	is_uint(c.origins[1].headers.n, 3, "three headers");
+	is_str(c.origins[1].headers.v[0], "Authorization: Bearer x ; y",
 	       "from the file");
-	is_str(c.origins[1].headers[1], "Cookie: \xc3\xbc\tb", "its last line");
-	is_str(c.origins[1].headers[2], "X-B: 2", "from the ini");
+	is_str(c.origins[1].headers.v[1], "Cookie: \xc3\xbc\tb", "its last line");
+	is_str(c.origins[1].headers.v[2], "X-B: 2", "from the ini");
 	is_str(c.origins[1].user_agent, NULL, "nothing else");
 	is_str(c.origins[2].prefix, "http://[::1]:8080/", "brackets");
+	ok(c.origins[2].split_threshold == CONF_SIZE_UNSET &&
+	   c.origins[2].max_age == CONF_AGE_UNSET, "defaults of a section");
+	check_more(&c.origins[3]);
 	is_str(c.files[0].name, "a [b] \"c\".mp4", "a name");
 	is_str(c.files[0].url, "https://h/a?b=c;d#e", "as given");
 	is_str(c.files[1].url, "http://h", "no newline at the end");
@@ -435,6 +557,14 @@ static const struct permission {
 	{ O "header = A: SECRET\n", 0620, 0600, ":2: holds a secret" },
 	{ "\n" O "\nproxy = http://u:SECRET@h\n", 0644, 0600,
 	  ":4: holds a secret" },
+	{ O "response_header = A: SECRET\n", 0640, 0600, ":2: holds a secret" },
+	{ "token = SECRET-SECRET\n", 0640, 0600, ":1: holds a secret" },
+	{ "token_file = token\n", 0644, 0600, NULL },
+	{ O "on_complete = /bin/true\n", 0644, 0600, NULL },
+	{ O "on_complete = /bin/true\n", 0664, 0600,
+	  ":2: names a program to run and others may write the file" },
+	{ O "on_complete = /bin/false\n" O, 0600, 0600, "twice" },
+	{ O "on_complete = none\n", 0600, 0600, "none: No such file" },
 	{ O "header_file = tokens\n", 0600, 0640, "tokens: holds secrets" },
 	{ O "header_file = tokens\n", 0600, 0602, "tokens: holds secrets" },
 	{ O "header_file = none\n", 0600, 0600, "none: No such file" },
@@ -450,6 +580,7 @@ static void test_permissions(void)
 		char *error;
 
 		put("tokens", "A: SECRET\n", p->tokens);
+		put("token", "SECRET-SECRET\n", 0600);
 		ok(!conf_init(&c), "defaults");
 		error = read_text(&c, p->text, p->mode);
 		if (p->error)
@@ -494,7 +625,7 @@ static void test_header_file(void)
 	put("tokens", long_line, 0600);
 	error = read_text(&c, O "header_file = tokens\n", 0600);
 	is_str(error, NULL, "a line may be long there");
-	is_str(c.n_origins ? c.origins[0].headers[0] : NULL, long_line,
+	is_str(c.n_origins ? c.origins[0].headers.v[0] : NULL, long_line,
 	       "and comes whole");
 	free(error);
 	conf_fini(&c);
@@ -533,7 +664,20 @@ static void test_origin(void)
 	for (size_t i = 0; i < COUNT(found); i++) {
 		const struct conf_origin *o = conf_origin(&c, found[i][0]);
 
-		is_str(o ? o->user_agent : NULL, found[i][1], "section of %s",
+		is_str(o->user_agent, found[i][1], "section of %s",
+		       found[i][0]);
+		is_uint(o->split_threshold, CONF_SIZE_UNSET, "defaults");
+	}
+	conf_fini(&c);
+	ok(!conf_init(&c), "defaults");
+	is_str(read_text(&c, "[origin \"*\"]\nuser_agent = others\n"
+			 "[origin \"https://a.example/\"]\n", 0600), NULL,
+	       "all others");
+	for (size_t i = 0; i < COUNT(found); i++) {
+		const struct conf_origin *o = conf_origin(&c, found[i][0]);
+		bool is_a = !strncmp(found[i][0], "https://a.example/", 18);
+
+		is_str(o->user_agent, is_a ? NULL : "others", "section of %s",
 		       found[i][0]);
 	}
 	conf_fini(&c);
@@ -541,7 +685,7 @@ static void test_origin(void)
 
 int main(void)
 {
-	static const char *const made[] = { "t.ini", "tokens", "ca.pem" };
+	static const char *const made[] = { "t.ini", "tokens", "token", "ca.pem" };
 
 	if (!mkdtemp(folder))
 		return skip_all("no folder for files");
