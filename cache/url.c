@@ -201,7 +201,7 @@ static bool host_is_sane(const char *host)
 	if (host[0] == '[')
 		return len > 2 && host[len - 1] == ']' &&
 		       strspn(host + 1, "0123456789abcdef:.") == len - 2;
-	return host[0] != '.' && !strstr(host, "..") &&
+	return host[0] && host[0] != '.' && !strstr(host, "..") &&
 	       strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") == len;
 }
 

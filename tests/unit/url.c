@@ -122,6 +122,7 @@ static const char *const refused[] = {
 	"http://\xff/",
 	"http://a\xe2\x80\xae" "b/",
 	"http://a\xef\xbc\x8f" "b/",
+	"http://\xef\xbb\xbf/a",	/* nothing is left of the host */
 	"http://\xe3\x80\x82/",
 };
 
