@@ -345,7 +345,7 @@ int cache_start(const struct conf *conf, struct cache **out)
 
 	if (!c)
 		return -ENOMEM;
-	c->conf = conf;
+	live_init(&c->live, conf);
 	pthread_mutex_init(&c->lock, NULL);
 	recent_init(&c->recent);
 	err = store_open(conf->cache_dir, &c->store);
@@ -354,18 +354,40 @@ int cache_start(const struct conf *conf, struct cache **out)
 	if (!err)
 		err = evictor_start(c, &c->evictor);
 	if (!err)
-		err = fetch_start(conf, c->saver, &c->fetch);
+		err = fetch_start(&c->live, c->saver, &c->fetch);
 	if (err) {
 		evictor_free(c->evictor);
 		saver_stop(c->saver);
 		store_close(c->store);
 		recent_fini(&c->recent);
+		live_fini(&c->live);
 		pthread_mutex_destroy(&c->lock);
 		free(c);
 		return err;
 	}
 	*out = c;
 	return 0;
+}
+
+const struct conf *cache_conf(struct cache *c)
+{
+	return live_now(&c->live);
+}
+
+void cache_on_reload(struct cache *c,
+		     int (*load)(void *ctx, struct conf *out, char **error),
+		     void *ctx)
+{
+	live_on_load(&c->live, load, ctx);
+}
+
+int cache_reload(struct cache *c, char **said)
+{
+	int err = live_load(&c->live, said);
+
+	if (!err)
+		evictor_look(c->evictor);
+	return err;
 }
 
 /* References to all entries, in a malloc'd array; 0 on lack of memory too. */
@@ -421,6 +443,7 @@ void cache_free(struct cache *c)
 	evictor_free(c->evictor);
 	store_close(c->store);
 	recent_fini(&c->recent);
+	live_fini(&c->live);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }

@@ -71,6 +71,26 @@ struct statvfs;
  * program handles blocked: threads inherit the mask. */
 int cache_start(const struct conf *conf, struct cache **out);
 
+/* The settings in force. They stay valid until cache_free, also when others
+ * have replaced them; what they say counts for one request, so take them
+ * afresh for the next. Any thread, also after cache_stop. */
+const struct conf *cache_conf(struct cache *c);
+
+/* How cache_reload comes to settings: load fills *out as conf_init and conf_read
+ * do, 0, or -errno with *error as conf_read has it. It runs in the thread that
+ * calls cache_reload, one at a time. */
+void cache_on_reload(struct cache *c,
+		     int (*load)(void *ctx, struct conf *out, char **error),
+		     void *ctx);
+
+/* Read the settings anew and put them in force for all that begins from now on.
+ * 0; *said is NULL, or what has changed in them and stays as it was until the
+ * next start: names of keys, "cache_dir, http" (malloc'd). Else nothing has
+ * changed: -errno, and why in *said (malloc'd, one line, no secret; NULL for
+ * lack of memory or without cache_on_reload, -ENOSYS). Touches the disk; not
+ * from ready(). */
+int cache_reload(struct cache *c, char **said);
+
 /* End all waiting: every published waiter is settled with -ESHUTDOWN before
  * this returns, later cache_await calls return false and later cache_read
  * calls that would need the network -ESHUTDOWN. Cached bytes can still be

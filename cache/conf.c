@@ -279,6 +279,90 @@ int conf_copy(struct conf *to, const struct conf *from)
 	return 0;
 }
 
+/* ---- while the program runs ------------------------------------------------ */
+
+/* What is bound to a listener, to a mount or to the lock of the cache. */
+static bool is_bound(const struct conf_key *key)
+{
+	static const char *const bound[] = {
+		"cache_dir", "http", "max_clients", "max_header", "control",
+		"passthrough",
+	};
+
+	if (key->section != CONF_GLOBAL)
+		return false;
+	for (size_t i = 0; i < sizeof(bound) / sizeof(bound[0]); i++)
+		if (strcmp(key->name, bound[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool same_files(const struct conf *a, const struct conf *b)
+{
+	if (a->n_files != b->n_files)
+		return false;
+	for (size_t i = 0; i < a->n_files; i++)
+		if (strcmp(a->files[i].name, b->files[i].name) ||
+		    strcmp(a->files[i].url, b->files[i].url))
+			return false;
+	return true;
+}
+
+static void take_files(struct conf *to, struct conf *from)
+{
+	struct conf_file *files = to->files;
+	size_t n = to->n_files;
+
+	to->files = from->files;
+	to->n_files = from->n_files;
+	from->files = files;
+	from->n_files = n;
+}
+
+static int keep_all(struct conf *c, struct conf *now, FILE *kept)
+{
+	const char *comma = "";
+	int err = 0;
+
+	for (size_t i = 0; i < TABLE_LENGTH && !err; i++) {
+		if (!is_bound(&table[i]) || setting_same(&table[i], c, now))
+			continue;
+		fprintf(kept, "%s%s", comma, table[i].name);
+		comma = ", ";
+		setting_free(&table[i], c);
+		err = setting_copy(&table[i], c, now);
+	}
+	if (!err && !same_files(c, now)) {
+		fprintf(kept, "%s[file]", comma);
+		take_files(c, now);
+	}
+	return err;
+}
+
+int conf_keep(struct conf *c, const struct conf *now, char **kept)
+{
+	struct conf copy;
+	char *names = NULL;
+	size_t len = 0;
+	FILE *f;
+	int err = conf_copy(&copy, now);
+
+	if (err)
+		return err;
+	f = open_memstream(&names, &len);
+	err = f ? keep_all(c, &copy, f) : -ENOMEM;
+	if (f && fclose(f))
+		err = -ENOMEM;
+	conf_fini(&copy);
+	if (err || !len) {
+		free(names);
+		names = NULL;
+	}
+	if (!err)
+		*kept = names;
+	return err;
+}
+
 char *conf_default_path(void)
 {
 	char *folder = setting_xdg("XDG_CONFIG_HOME", ".config"), *path;

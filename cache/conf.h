@@ -139,6 +139,11 @@ int conf_read(struct conf *c, const char *path, bool must_exist, char **error);
  * unless 0. */
 int conf_set(struct conf *c, const char *key, const char *value, char **error);
 
+/* Before c takes the place of the settings in force: what can't be changed while
+ * the program runs is made as it is in `now`. *kept: the names of those that
+ * differed, "cache_dir, http" (malloc'd), or NULL. 0 or -ENOMEM. */
+int conf_keep(struct conf *c, const struct conf *now, char **kept);
+
 /* The section for a URL (its key): of those that fit the one with the longest
  * prefix, else [origin "*"], else one that says nothing. Points into c or to
  * something that stays; never NULL. A prefix matches at a '/' or at its own end

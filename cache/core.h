@@ -4,12 +4,13 @@
 #define SPOOL_CORE_H
 
 #include "entry.h"
+#include "live.h"
 #include "recent.h"
 
 #define CACHE_TABLE_SIZE 4096
 
 struct cache {
-	const struct conf *conf;
+	struct live live;
 	struct store *store;
 	struct saver *saver;
 	struct evictor *evictor;

@@ -12,13 +12,14 @@
 #define SPOOL_ENGINE_H
 
 #include "host.h"
+#include "live.h"
 #include "transfer.h"
 
 /* How often deadlines are looked at while anybody waits. */
 #define TICK_MS 100
 
 struct fetch {
-	const struct conf *conf;
+	struct live *live;
 	struct saver *saver;
 	CURLM *multi;
 	pthread_t thread;

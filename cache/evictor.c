@@ -41,6 +41,14 @@ void evictor_used(struct evictor *v, const char *name)
 	pthread_mutex_unlock(&v->lock);
 }
 
+void evictor_look(struct evictor *v)
+{
+	pthread_mutex_lock(&v->lock);
+	v->news = true;
+	pthread_cond_signal(&v->changed);
+	pthread_mutex_unlock(&v->lock);
+}
+
 void evictor_urge(struct evictor *v)
 {
 	pthread_mutex_lock(&v->lock);
@@ -219,7 +227,7 @@ static void remove_files(struct evictor *v, const struct evict_limits *l,
 
 static void keep_limits(struct evictor *v, bool urged)
 {
-	const struct conf *conf = v->cache->conf;
+	const struct conf *conf = cache_conf(v->cache);
 	struct evict_limits l = {
 		.size = conf->cache_size,	/* unset: EVICT_NONE */
 		.max_age = conf->max_age * INT64_C(86400),

@@ -36,6 +36,9 @@ int evictor_start(struct cache *c, struct evictor **out);
  * thread; the lock is a leaf. Lack of memory costs accuracy. */
 void evictor_used(struct evictor *v, const char *name);
 
+/* The limits have changed. Any thread. */
+void evictor_look(struct evictor *v);
+
 /* The disk would not take something. Any thread; does not wait. */
 void evictor_urge(struct evictor *v);
 

@@ -77,7 +77,7 @@ static void plan_due(struct fetch *f, int64_t now)
 
 static void check_stalls(struct fetch *f, int64_t now)
 {
-	int64_t patience = f->conf->stall_timeout * INT64_C(1000);
+	int64_t patience = live_now(f->live)->stall_timeout * INT64_C(1000);
 	struct transfer *t, *next;
 	curl_off_t connected;
 
@@ -232,8 +232,7 @@ static void *fetch_main(void *arg)
 	return NULL;
 }
 
-int fetch_start(const struct conf *conf, struct saver *saver,
-		struct fetch **out)
+int fetch_start(struct live *live, struct saver *saver, struct fetch **out)
 {
 	struct fetch *f = calloc(1, sizeof(*f));
 	pthread_condattr_t attr;
@@ -241,7 +240,7 @@ int fetch_start(const struct conf *conf, struct saver *saver,
 
 	if (!f)
 		return -ENOMEM;
-	f->conf = conf;
+	f->live = live;
 	f->saver = saver;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_condattr_init(&attr);

@@ -10,10 +10,11 @@
 #include "entry.h"
 
 struct fetch;
+struct live;
 struct saver;
 
-int fetch_start(const struct conf *conf, struct saver *saver,
-		struct fetch **out);	/* 0 or -errno */
+/* live must outlive it. 0 or -errno. */
+int fetch_start(struct live *live, struct saver *saver, struct fetch **out);
 
 /* Look at this entry soon. Any thread, no lock held but at most the entry's.
  * Takes a reference of its own. */

@@ -239,7 +239,7 @@ static bool file_read_locked(struct cache_file *f, uint64_t off, uint64_t len,
 	c->end = f->end;
 	if (c->run == len) {
 		f->quiet[i] = 0;
-		if (!missed && !plan_begun(c, f->entry->cache->conf->fill))
+		if (!missed && !plan_begun(c, cache_conf(f->entry->cache)->fill))
 			return false;
 	}
 	due = c->pos > f->quiet[i];
@@ -449,7 +449,7 @@ bool cache_await(struct cache_waiter *w)
 	}
 	if (!w->deadline_ms)
 		w->deadline_ms = now_ms() +
-			e->cache->conf->read_timeout * INT64_C(1000);
+			cache_conf(e->cache)->read_timeout * INT64_C(1000);
 	if (w->min)
 		file_read_locked(w->file, w->off, w->min, true);
 	if (entry_park_locked(e, w))

@@ -47,7 +47,7 @@ void host_free_all(struct fetch *f)
 
 unsigned host_cap(const struct fetch *f, const struct host *h, int64_t now)
 {
-	return lanes_cap(&h->lanes, f->conf->max_connections, now);
+	return lanes_cap(&h->lanes, live_now(f->live)->max_connections, now);
 }
 
 bool host_has_room(struct fetch *f, struct entry *e)
@@ -103,7 +103,7 @@ static void count(struct fetch *f, struct host *h, int64_t now)
 	}
 	h->came = 0;
 	lanes_count(&h->lanes, lanes_allowed(&h->lanes,
-					     f->conf->max_connections, now),
+					     live_now(f->live)->max_connections, now),
 		    busy, came, now);
 }
 
@@ -124,7 +124,7 @@ void host_refused(struct fetch *f, struct host *h, int64_t now)
 static unsigned shared_lanes(struct fetch *f, const struct host *h,
 			     const struct entry *e, int64_t now)
 {
-	unsigned n = lanes_allowed(&h->lanes, f->conf->max_connections, now);
+	unsigned n = lanes_allowed(&h->lanes, live_now(f->live)->max_connections, now);
 	const struct transfer *t;
 	unsigned entries = 1;
 

@@ -104,7 +104,7 @@ static bool transfer_start(struct fetch *f, struct entry *e, uint64_t start,
 		return false;
 	t->host = host_get(f, t->target->origin);
 	t->priority = t->planned = priority;
-	if (!t->host || transfer_prepare(t, f->conf) ||
+	if (!t->host || transfer_prepare(t, live_now(f->live)) ||
 	    curl_multi_add_handle(f->multi, t->easy)) {
 		transfer_free(t);
 		return false;
@@ -142,7 +142,7 @@ void schedule_finished(struct fetch *f, struct transfer *t, CURLcode result)
 	    (t->reply.status == 429 || t->reply.status == 503))
 		host_refused(f, t->host, now);
 	curl_multi_remove_handle(f->multi, t->easy);
-	if (t->abandoned || !verdict_done(t, result, f->conf, now))
+	if (t->abandoned || !verdict_done(t, result, live_now(f->live), now))
 		transfer_end(t);
 	else
 		transfer_again(f, t);
@@ -411,7 +411,7 @@ static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 		.present = &e->rec.present,
 		.flights = flights, .cursors = cursors, .waits = waits,
 		.max_flights = 1,
-		.fill = f->conf->fill,
+		.fill = live_now(f->live)->fill,
 		.now_ms = now,
 	};
 

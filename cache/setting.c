@@ -395,30 +395,6 @@ static int assign_value(const struct conf_key *key, void *field,
 	}
 }
 
-enum holds { VALUE, TEXT, LIST, USERS };
-
-static enum holds holds(enum conf_type type)
-{
-	switch (type) {
-	case CONF_NUMBER: case CONF_SECONDS: case CONF_SIZE: case CONF_BYTES:
-	case CONF_SPLIT: case CONF_FILL: case CONF_AUTO: case CONF_LEVEL:
-	case CONF_YES: case CONF_SAVE:
-		return VALUE;
-	case CONF_CACHE_DIR: case CONF_TOKEN: case CONF_TOKEN_FILE:
-	case CONF_CONTROL: case CONF_TEXT: case CONF_PROXY: case CONF_READABLE:
-	case CONF_PROGRAM: case CONF_URL:
-		return TEXT;
-	case CONF_LISTEN: case CONF_HOSTS: case CONF_WEB_ORIGINS:
-	case CONF_PATTERNS: case CONF_HEADER: case CONF_HEADER_FILE:
-	case CONF_RESPONSE_HEADER: case CONF_HEADER_NAMES:
-	case CONF_CONTENT_TYPE: case CONF_QUERY: case CONF_PATHS:
-		return LIST;
-	case CONF_USERS:
-		return USERS;
-	}
-	return VALUE;
-}
-
 int setting_assign(const struct conf_key *key, void *base, const char *text,
 		   const char *folder, char **reason)
 {
@@ -428,14 +404,14 @@ int setting_assign(const struct conf_key *key, void *base, const char *text,
 	if (!text || !*text)
 		return setting_refuse(reason, -EINVAL, "wants a value, %s",
 				      key->value);
-	switch (holds(key->type)) {
-	case LIST:
+	switch (setting_holds(key->type)) {
+	case HOLDS_LIST:
 		return assign_list(key, field, text, folder, reason);
-	case TEXT:
+	case HOLDS_TEXT:
 		return assign_text(key, field, text, folder, reason);
-	case USERS:
+	case HOLDS_USERS:
 		return setting_users_assign(field, text, key->fallback, reason);
-	case VALUE:
+	case HOLDS_VALUE:
 		break;
 	}
 	return assign_value(key, field, text, reason);
@@ -469,90 +445,4 @@ int setting_defaults(enum conf_section section, void *base)
 		if (key->section == section)
 			err = setting_default(key, base);
 	return err;
-}
-
-/* The field belongs to another key, of whose values this one is a file. */
-static bool is_alias(const struct conf_key *key)
-{
-	return key->type == CONF_HEADER_FILE || key->type == CONF_TOKEN_FILE;
-}
-
-void setting_free(const struct conf_key *key, void *base)
-{
-	void *field = (char *)base + key->offset;
-	struct conf_users *users = field;
-
-	if (is_alias(key))
-		return;
-	switch (holds(key->type)) {
-	case LIST:
-		setting_list_free(field);
-		break;
-	case TEXT:
-		free(*(char **)field);
-		break;
-	case USERS:
-		free(users->v);
-		break;
-	case VALUE:
-		break;
-	}
-}
-
-void setting_forget(const struct conf_key *key, void *base)
-{
-	void *field = (char *)base + key->offset;
-
-	if (is_alias(key))
-		return;
-	switch (holds(key->type)) {
-	case LIST:
-		*(struct conf_list *)field = (struct conf_list){ 0 };
-		break;
-	case TEXT:
-		*(char **)field = NULL;
-		break;
-	case USERS:
-		*(struct conf_users *)field = (struct conf_users){ 0 };
-		break;
-	case VALUE:
-		break;
-	}
-}
-
-static int copy_users(struct conf_users *to, const struct conf_users *from)
-{
-	uid_t *v = calloc(from->n + 1, sizeof(*v));
-
-	if (!v)
-		return -ENOMEM;
-	for (size_t i = 0; i < from->n; i++)
-		v[i] = from->v[i];
-	to->v = v;
-	to->n = from->n;
-	to->all = from->all;
-	return 0;
-}
-
-int setting_copy(const struct conf_key *key, void *to, const void *from)
-{
-	const void *source = (const char *)from + key->offset;
-	void *field = (char *)to + key->offset;
-	char *const *text = source, **copy = field;
-
-	if (is_alias(key))
-		return 0;
-	setting_forget(key, to);
-	switch (holds(key->type)) {
-	case LIST:
-		return setting_list_copy(field, source);
-	case TEXT:
-		*copy = *text ? strdup(*text) : NULL;
-		return *text && !*copy ? -ENOMEM : 0;
-	case USERS:
-		return copy_users(field, source);
-	case VALUE:
-		break;
-	}
-	return 0;
 }

@@ -24,12 +24,22 @@ int setting_default(const struct conf_key *key, void *base);
 /* The defaults of all keys of a section. 0 or -ENOMEM. */
 int setting_defaults(enum conf_section section, void *base);
 
+/* ---- setting_field.c ---- */
+
+/* What the field of a key is made of. */
+enum setting_holds { HOLDS_VALUE, HOLDS_TEXT, HOLDS_LIST, HOLDS_USERS };
+enum setting_holds setting_holds(enum conf_type type);
+
 /* What base's field owns, freed; what from's field owns, copied into to, whose
  * field is overwritten (it owns nothing then if this fails). 0 or -ENOMEM. */
 void setting_free(const struct conf_key *key, void *base);
 int setting_copy(const struct conf_key *key, void *to, const void *from);
+/* The fields say the same. */
+bool setting_same(const struct conf_key *key, const void *a, const void *b);
 /* base's field owns nothing any more; nothing is freed. */
 void setting_forget(const struct conf_key *key, void *base);
+
+/* ---- setting_file.c ---- */
 
 /* text as an absolute path, "~/" being the home folder. malloc'd, or NULL:
  * no memory. */

@@ -359,6 +359,60 @@ static void test_copy(void)
 	conf_fini(&copy);
 }
 
+/* ---- while the program runs ---------------------------------------------- */
+
+static void set(struct conf *c, const char *key, const char *value)
+{
+	char *error;
+
+	is_int(conf_set(c, key, value, &error), 0, "%s=%s", key, value);
+}
+
+static void test_keep(void)
+{
+	struct conf now, c;
+	char *kept = NULL;
+
+	ok(!conf_init(&now) && !conf_init(&c), "defaults");
+	set(&now, "http", "127.0.0.1:1");
+	set(&now, "control", "off");
+	set(&c, "http", "127.0.0.1:1");
+	set(&c, "control", "off");
+	set(&c, "read_timeout", "7");
+	set(&c, "cache_size", "1G");
+	set(&c, "deny", "a.example");
+	set(&c, "allow_users", "all");
+	is_int(conf_keep(&c, &now, &kept), 0, "what can be changed is");
+	is_str(kept, NULL, "nothing is kept");
+	is_uint(c.read_timeout, 7, "a number");
+	ok(c.deny.n == 1 && c.allow_users.all, "a list, users");
+
+	set(&c, "http", "127.0.0.1:1 127.0.0.1:2");
+	set(&c, "control", "/x");
+	set(&c, "cache_dir", "/x");
+	set(&c, "passthrough", "no");
+	set(&c, "max_clients", "7");
+	set(&c, "max_header", "32K");
+	set(&c, "read_timeout", "8");
+	c.files = calloc(1, sizeof(*c.files));
+	c.n_files = 1;
+	c.files[0] = (struct conf_file){ strdup("a"), strdup("https://h/") };
+	is_int(conf_keep(&c, &now, &kept), 0, "what can't");
+	is_str(kept, "cache_dir, http, max_clients, max_header, control, "
+	       "passthrough, [file]", "is named");
+	is_str(c.cache_dir, now.cache_dir, "a text stays");
+	ok(c.cache_dir != now.cache_dir, "as a copy");
+	is_str(c.control, NULL, "none stays none");
+	ok(c.http.n == 1 && !strcmp(c.http.v[0], "127.0.0.1:1"), "a list");
+	ok(c.passthrough && !c.max_clients && c.max_header == 16384,
+	   "a word, numbers");
+	is_uint(c.n_files, 0, "sections");
+	is_uint(c.read_timeout, 8, "the rest is new");
+	free(kept);
+	conf_fini(&c);
+	conf_fini(&now);
+}
+
 int main(void)
 {
 	if (!mkdtemp(folder))
@@ -370,6 +424,7 @@ int main(void)
 	test_set_path();
 	test_token();
 	test_copy();
+	test_keep();
 	rmdir(folder);
 	return done_testing();
 }
