@@ -1,0 +1,346 @@
+#include "config.h"
+
+#include "playlist.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "playlist_ref.h"
+#include "playlist_scan.h"
+
+/* ---- which documents ----------------------------------------------------------------- */
+
+struct kind_name {
+	const char *name;
+	enum playlist_kind kind;
+};
+
+static enum playlist_kind find_kind(const struct kind_name *table,
+				    const char *name, size_t len)
+{
+	for (; table->name; table++)
+		if (strlen(table->name) == len &&
+		    strncasecmp(table->name, name, len) == 0)
+			return table->kind;
+	return PLAYLIST_NONE;
+}
+
+static enum playlist_kind kind_of_type(const char *type)
+{
+	static const struct kind_name table[] = {
+		{ "application/vnd.apple.mpegurl", PLAYLIST_M3U },
+		{ "application/x-mpegurl", PLAYLIST_M3U },
+		{ "application/mpegurl", PLAYLIST_M3U },
+		{ "audio/mpegurl", PLAYLIST_M3U },
+		{ "audio/x-mpegurl", PLAYLIST_M3U },
+		{ "video/mpegurl", PLAYLIST_M3U },
+		{ "video/x-mpegurl", PLAYLIST_M3U },
+		{ "application/dash+xml", PLAYLIST_DASH },
+		{ "audio/x-scpls", PLAYLIST_PLS },
+		{ "audio/scpls", PLAYLIST_PLS },
+		{ "application/pls", PLAYLIST_PLS },
+		{ "application/pls+xml", PLAYLIST_PLS },
+		{ "application/xspf+xml", PLAYLIST_XSPF },
+		/* Also the type of the films themselves. */
+		{ "video/x-ms-asx", PLAYLIST_ASX },
+		{ "video/x-ms-asf", PLAYLIST_ASX },
+		{ "video/x-ms-wvx", PLAYLIST_ASX },
+		{ "video/x-ms-wmx", PLAYLIST_ASX },
+		{ "audio/x-ms-wax", PLAYLIST_ASX },
+		{ NULL, PLAYLIST_NONE },
+	};
+	size_t len = strcspn(type, "; \t");
+
+	return find_kind(table, type, len);
+}
+
+/* A type that a server without an idea, or with a general one, gives. */
+static bool is_vague(const char *type)
+{
+	static const struct kind_name table[] = {
+		{ "", PLAYLIST_M3U },
+		{ "application/octet-stream", PLAYLIST_M3U },
+		{ "binary/octet-stream", PLAYLIST_M3U },
+		{ "application/x-octet-stream", PLAYLIST_M3U },
+		{ "application/force-download", PLAYLIST_M3U },
+		{ "application/download", PLAYLIST_M3U },
+		{ "text/plain", PLAYLIST_M3U },
+		{ "text/xml", PLAYLIST_M3U },
+		{ "application/xml", PLAYLIST_M3U },
+		{ NULL, PLAYLIST_NONE },
+	};
+	size_t len = strcspn(type, "; \t");
+
+	return find_kind(table, type, len) != PLAYLIST_NONE;
+}
+
+static enum playlist_kind kind_of_name(const char *name)
+{
+	static const struct kind_name table[] = {
+		{ "m3u8", PLAYLIST_M3U },
+		{ "m3u", PLAYLIST_M3U },
+		{ "mpd", PLAYLIST_DASH },
+		{ "pls", PLAYLIST_PLS },
+		{ "xspf", PLAYLIST_XSPF },
+		{ "asx", PLAYLIST_ASX },
+		{ "wvx", PLAYLIST_ASX },
+		{ "wmx", PLAYLIST_ASX },
+		{ "wax", PLAYLIST_ASX },
+		{ NULL, PLAYLIST_NONE },
+	};
+	const char *end = name + strcspn(name, "?#"), *dot = end;
+
+	while (dot > name && dot[-1] != '.' && dot[-1] != '/')
+		dot--;
+	if (dot == name || dot[-1] != '.')
+		return PLAYLIST_NONE;
+	return find_kind(table, dot, end - dot);
+}
+
+enum playlist_kind playlist_kind(const char *type, const char *name)
+{
+	enum playlist_kind kind = type ? kind_of_type(type) : PLAYLIST_NONE;
+
+	if (kind == PLAYLIST_NONE && name && (!type || is_vague(type)))
+		kind = kind_of_name(name);
+	return kind;
+}
+
+static bool is_text(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < ' ' &&
+		    !memchr("\t\n\r\f", text[i], 4))
+			return false;
+	return true;
+}
+
+static bool begins(const char *text, size_t len, const char *with)
+{
+	size_t n = strlen(with);
+
+	return len >= n && strncasecmp(text, with, n) == 0;
+}
+
+bool playlist_sniff(enum playlist_kind kind, const char *text, size_t len)
+{
+	if (kind == PLAYLIST_NONE || !is_text(text, len))
+		return false;
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		text += 3;
+		len -= 3;
+	}
+	while (len && strchr(" \t\r\n", *text)) {
+		text++;
+		len--;
+	}
+	switch (kind) {
+	case PLAYLIST_M3U:
+		return len > 0 && *text != '<';	/* a page that says "error" */
+	case PLAYLIST_PLS:
+		return begins(text, len, "[playlist]");
+	case PLAYLIST_ASX:
+		return begins(text, len, "<") ||
+		       begins(text, len, "[Reference]");
+	default:
+		return begins(text, len, "<");
+	}
+}
+
+/* ---- rewriting ------------------------------------------------------------------------ */
+
+/* One of the bases that hold where the scan is. */
+struct level {
+	unsigned depth;		/* of its element */
+	struct playlist_base base;
+	struct level *above;
+};
+
+struct rewriter {
+	struct playlist_turner *turner;
+	const char *text;
+	size_t len, done;	/* of text: so much is in out */
+	struct level *levels;	/* the deepest first */
+	char *out;
+	size_t out_len, out_max;
+};
+
+static int put(struct rewriter *w, const char *text, size_t len)
+{
+	size_t max = w->out_max;
+	char *grown;
+
+	if (len > PLAYLIST_TEXT_MAX - w->out_len)
+		return -EFBIG;
+	if (w->out_len + len > max) {
+		max = 2 * (w->out_len + len);
+		grown = realloc(w->out, max);
+		if (!grown)
+			return -ENOMEM;
+		w->out = grown;
+		w->out_max = max;
+	}
+	if (len)
+		memcpy(w->out + w->out_len, text, len);
+	w->out_len += len;
+	return 0;
+}
+
+static int put_xml(struct rewriter *w, const char *text)
+{
+	static const char special[] = "&<>\"'";
+	static const char *const escaped[] = {
+		"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"
+	};
+	int rc = 0;
+
+	while (rc == 0 && *text) {
+		size_t n = strcspn(text, special);
+
+		rc = put(w, text, n);
+		text += n;
+		if (rc == 0 && *text) {
+			const char *e = escaped[strchr(special, *text) -
+						special];
+
+			rc = put(w, e, strlen(e));
+			text++;
+		}
+	}
+	return rc;
+}
+
+static int replace(struct rewriter *w, const struct playlist_ref *ref,
+		   const char *text)
+{
+	int rc = put(w, w->text + w->done, ref->start - w->done);
+
+	if (rc == 0)
+		rc = ref->quoting == PLAYLIST_XML ?
+			put_xml(w, text) : put(w, text, strlen(text));
+	w->done = ref->end;
+	return rc;
+}
+
+/* The base for a reference. One that is a base itself is relative to what is
+ * above, not to a base beside it. */
+static const struct playlist_base *base_of(const struct rewriter *w,
+					   const struct playlist_ref *ref)
+{
+	const struct level *l = w->levels;
+
+	while (l && (l->depth > ref->depth ||
+		     (ref->role == PLAYLIST_BASE && l->depth == ref->depth)))
+		l = l->above;
+	if (!l || ref->role == PLAYLIST_TOP)
+		return playlist_turner_top(w->turner);
+	return &l->base;
+}
+
+/* Of several bases in one place the first is what references are held against. */
+static int add_level(struct rewriter *w, const struct playlist_base *above,
+		     const struct playlist_ref *ref, const char *shown)
+{
+	struct level *l;
+	int rc;
+
+	if (w->levels && w->levels->depth == ref->depth)
+		return 0;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	rc = playlist_base_below(w->turner, above, ref->text, shown, &l->base);
+	if (rc < 0) {
+		free(l);
+		return rc;
+	}
+	l->depth = ref->depth;
+	l->above = w->levels;
+	w->levels = l;
+	return 0;
+}
+
+static void remove_level(struct rewriter *w)
+{
+	struct level *l = w->levels;
+
+	w->levels = l->above;
+	playlist_base_fini(&l->base);
+	free(l);
+}
+
+static int on_ref(void *ctx, const struct playlist_ref *ref)
+{
+	struct rewriter *w = ctx;
+	const struct playlist_base *base = base_of(w, ref);
+	char *turned = NULL;
+	int rc = playlist_turn(w->turner, base, ref->text, &turned);
+
+	if (rc > 0)
+		rc = replace(w, ref, turned);
+	if (rc == 0 && ref->role == PLAYLIST_BASE)
+		rc = add_level(w, base, ref, turned ? turned : ref->text);
+	free(turned);
+	return rc;
+}
+
+static void on_leave(void *ctx, unsigned depth)
+{
+	struct rewriter *w = ctx;
+
+	while (w->levels && w->levels->depth >= depth)
+		remove_level(w);
+}
+
+static int scan(enum playlist_kind kind, struct rewriter *w)
+{
+	const struct playlist_scan s = { w, on_ref, on_leave };
+
+	switch (kind) {
+	case PLAYLIST_NONE:
+		return -EINVAL;
+	case PLAYLIST_M3U:
+		return playlist_scan_m3u(w->text, w->len, &s);
+	case PLAYLIST_PLS:
+		return playlist_scan_pls(w->text, w->len, &s);
+	case PLAYLIST_ASX:
+		if (!memchr(w->text, '<', w->len))
+			return playlist_scan_pls(w->text, w->len, &s);
+		break;
+	case PLAYLIST_DASH:
+	case PLAYLIST_XSPF:
+		break;
+	}
+	return playlist_scan_xml(kind, w->text, w->len, &s);
+}
+
+int playlist_rewrite(enum playlist_kind kind, const char *text, size_t len,
+		     const struct playlist_place *place, char **out,
+		     size_t *out_len)
+{
+	bool paths = kind == PLAYLIST_DASH ||
+		     (kind == PLAYLIST_M3U && playlist_is_hls(text, len));
+	struct rewriter w = { .text = text, .len = len };
+	int rc = playlist_turner_new(place, !paths, &w.turner);
+
+	if (rc == 0)
+		rc = scan(kind, &w);
+	if (rc == 0)
+		rc = put(&w, text + w.done, len - w.done);
+	while (w.levels)
+		remove_level(&w);
+	playlist_turner_free(w.turner);
+	if (rc == 0 && !w.out) {	/* an empty one */
+		w.out = malloc(1);
+		rc = w.out ? 0 : -ENOMEM;
+	}
+	if (rc < 0) {
+		free(w.out);
+		return rc;
+	}
+	*out = w.out;
+	*out_len = w.out_len;
+	return 0;
+}

@@ -1,0 +1,180 @@
+/* Playlists. The input is a line with a file name, whose extension says what
+ * kind it is, then the document. A name that begins with "r" stands for one
+ * that was redirected, with "t" for one behind a token. */
+#include "config.h"
+
+#include <errno.h>
+
+#include "cache/url.h"
+#include "http/playlist.h"
+#include "http/playlist_scan.h"
+#include "tests/fuzz/fuzz.h"
+
+#define URL "https://h.example/a/b/doc?q"
+#define ENDPOINT "http://localhost:4612"
+
+static const struct playlist_place places[] = {
+	{ URL, "/https/h.example/a/b/doc?q", "/", "localhost:4612" },
+	{ URL, "/http/other.example:8080/x", "/", "localhost:4612" },
+	{ URL, "/T0ken/https://h.example/a/b/doc?q", "/T0ken/",
+	  "localhost:4612" },
+};
+
+/* ---- what was found --------------------------------------------------------- */
+
+struct found {
+	struct item {
+		struct playlist_ref ref;
+		char *text;
+	} *v;
+	size_t n;
+	bool based;	/* something is a base for something else */
+};
+
+static int on_ref(void *ctx, const struct playlist_ref *ref)
+{
+	struct found *f = ctx;
+
+	must(ref->start < ref->end);
+	must(f->n == 0 || f->v[f->n - 1].ref.end <= ref->start);
+	f->v = realloc(f->v, (f->n + 1) * sizeof(*f->v));
+	must(f->v);
+	f->v[f->n].ref = *ref;
+	f->v[f->n].text = fuzz_string(ref->text, strlen(ref->text));
+	f->n++;
+	f->based |= ref->role == PLAYLIST_BASE;
+	return 0;
+}
+
+static void on_leave(void *ctx, unsigned depth)
+{
+	(void)ctx;
+	must(depth > 0);
+}
+
+static int find(enum playlist_kind kind, const char *text, size_t len,
+		struct found *f)
+{
+	const struct playlist_scan scan = { f, on_ref, on_leave };
+
+	*f = (struct found){ 0 };
+	if (kind == PLAYLIST_M3U)
+		return playlist_scan_m3u(text, len, &scan);
+	if (kind == PLAYLIST_PLS ||
+	    (kind == PLAYLIST_ASX && !memchr(text, '<', len)))
+		return playlist_scan_pls(text, len, &scan);
+	return playlist_scan_xml(kind, text, len, &scan);
+}
+
+static void found_free(struct found *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		free(f->v[i].text);
+	free(f->v);
+}
+
+/* ---- what must hold ----------------------------------------------------------- */
+
+/* All but the references is the same. */
+static void check_rest(const char *in, size_t in_len, const struct found *a,
+		       const char *out, size_t out_len, const struct found *b)
+{
+	size_t p = 0, q = 0;
+
+	must(a->n == b->n);
+	for (size_t i = 0; i <= a->n; i++) {
+		size_t end = i < a->n ? a->v[i].ref.start : in_len;
+		size_t out_end = i < b->n ? b->v[i].ref.start : out_len;
+
+		must(end - p == out_end - q);
+		must(!memcmp(in + p, out + q, end - p));
+		if (i < a->n) {
+			p = a->v[i].ref.end;
+			q = b->v[i].ref.end;
+		}
+	}
+}
+
+/* What the endpoint takes a reference for that a client has resolved. */
+static struct url *seen(const struct playlist_place *place, const char *ref)
+{
+	size_t len = strlen(ENDPOINT) + strlen(place->prefix);
+	struct url *base, *u, *back = NULL;
+	char *text;
+
+	must(asprintf(&text, ENDPOINT "%s", place->path) > 0);
+	must(url_parse(text, &base) == 0);
+	free(text);
+	if (url_resolve(base, ref, &u) == 0) {
+		if (!strncmp(u->sent, ENDPOINT "/", strlen(ENDPOINT "/")) &&
+		    strlen(u->sent) >= len &&
+		    url_from_name(u->sent + len, &back) < 0)
+			back = NULL;
+		url_free(u);
+	}
+	url_free(base);
+	return back;
+}
+
+static void check_ref(const struct playlist_place *place, const char *in,
+		      const char *out)
+{
+	struct url *base, *u, *back;
+	bool same = !strcmp(in, out);
+	int rc;
+
+	must(url_parse(URL, &base) == 0);
+	rc = url_resolve(base, in, &u);
+	if (rc == -EPERM)
+		rc = url_parse(in, &u);
+	url_free(base);
+	if (strstr(in, "{$")) {
+		if (rc == 0)
+			url_free(u);
+		return;
+	}
+	must(rc == 0 || same);
+	if (rc < 0)
+		return;
+	back = *in && *in != '#' ? seen(place, out) : NULL;
+	if (!same)
+		must(back && !strcmp(back->key, u->key));
+	/* A name that is too long, or that says something else, stays. */
+	if (same && *in && *in != '#' && strlen(in) < URL_MAX / 2 &&
+	    !strstr(u->sent, "%~") && !strstr(u->sent, "%25~"))
+		must(back && !strcmp(back->key, u->key));
+	url_free(back);
+	url_free(u);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input in = fuzz_begin(data, size);
+	char *name = fuzz_line_string(&in), *text, *out = NULL;
+	const struct playlist_place *place =
+		&places[name[0] == 'r' ? 1 : name[0] == 't' ? 2 : 0];
+	enum playlist_kind kind = playlist_kind(NULL, name);
+	size_t len = in.end - in.p, out_len = 0;
+	struct found a, b;
+	int rc;
+
+	text = fuzz_copy(in.p, len);
+	playlist_sniff(kind, text, len);
+	playlist_kind(text[0] ? name : NULL, NULL);
+	rc = playlist_rewrite(kind, text, len, place, &out, &out_len);
+	must(rc == 0 || rc == -EINVAL || rc == -EFBIG);
+	must(rc != -EINVAL || (kind != PLAYLIST_M3U && kind != PLAYLIST_PLS));
+	if (rc == 0) {
+		must(find(kind, text, len, &a) == 0);
+		must(find(kind, out, out_len, &b) == 0);
+		check_rest(text, len, &a, out, out_len, &b);
+		for (size_t i = 0; i < a.n && !a.based; i++)
+			check_ref(place, a.v[i].text, b.v[i].text);
+		found_free(&a);
+		found_free(&b);
+	}
+	free(out);
+	free(text);
+	free(name);
+	return 0;
+}
