@@ -1,9 +1,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +15,11 @@
 #include "cache/url.h"
 #include "request.h"
 #include "serve.h"
-#include "target.h"
 
-/* Bytes a connection may use for its request's header, the response's header
- * and the chunks of a body of unknown length. A URL may have 8 KiB.
- * libmicrohttpd blanks all of it for each request, so no more than needed. */
-#define CONNECTION_MEMORY (16 * 1024)
+/* Bytes a connection may use besides those of its request's header: the
+ * response's header and the chunks of a body of unknown length. libmicrohttpd
+ * blanks all of it for each request, so no more than needed. */
+#define ANSWER_MEMORY ((size_t)8 << 10)
 
 #define THREADS_MIN 2u		/* with one, a big pread delays everybody */
 #define THREADS_MAX 8u
@@ -97,16 +93,17 @@ static void on_connection(void *cls, struct MHD_Connection *connection,
 			  void **context, enum MHD_ConnectionNotificationCode code)
 {
 	const union MHD_ConnectionInfo *info;
+	struct connection *of = *context;
 	int on = 1;
 
 	(void)cls;
 	if (code != MHD_CONNECTION_NOTIFY_STARTED) {
-		if (*context)
-			resource_fini(*context);
-		free(*context);
+		if (of)
+			resource_fini(&of->last);
+		free(of);
 		return;
 	}
-	*context = calloc(1, sizeof(struct resource));
+	*context = calloc(1, sizeof(struct connection));
 	info = MHD_get_connection_info(connection,
 				       MHD_CONNECTION_INFO_CONNECTION_FD);
 	if (info)
@@ -152,6 +149,20 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
 	return request_step(r);
 }
 
+/* What r asks for, without secrets. A path without the token may be one with
+ * another token. */
+static void name_request(const struct request *r, char *buf, size_t size)
+{
+	if (r->resource) {
+		url_redact(r->resource->url, buf, size);
+	} else if (!r->target.name || (r->conf->token && !r->token)) {
+		snprintf(buf, size, "something");
+	} else {
+		url_redact(r->target.name, buf + 1, size - 1);
+		buf[0] = '/';
+	}
+}
+
 static void log_request(const struct request *r,
 			enum MHD_RequestTerminationCode how)
 {
@@ -159,7 +170,7 @@ static void log_request(const struct request *r,
 
 	if (!log_enabled(LOG_LEVEL_INFO))
 		return;
-	url_redact(r->resource ? r->resource->url : r->text, url, sizeof(url));
+	name_request(r, url, sizeof(url));
 	if (!r->begun) {
 		log_info(LOG_HTTP, "%s: malformed request", url);
 		return;
@@ -197,107 +208,6 @@ static void on_completed(void *cls, struct MHD_Connection *connection,
 				  (unsigned)SERVE_IDLE_TIMEOUT);
 }
 
-/* ---- listening ---------------------------------------------------------------- */
-
-static void set_error(char **error, const char *where, const char *why)
-{
-	if (asprintf(error, "http: can't listen on %s: %s", where, why) < 0)
-		*error = NULL;
-}
-
-/* "ADDRESS:PORT" apart: *host is malloc'd, *port points into text. */
-static int split_address(const char *text, char **host, const char **port)
-{
-	const char *colon = strrchr(text, ':');
-	char buf[TARGET_HOST_MAX];
-	int rc;
-
-	/* getaddrinfo takes 65537 for 1 */
-	if (!colon || colon[1] == '\0' || strtoul(colon + 1, NULL, 10) > 65535)
-		return -EINVAL;
-	rc = target_host(text, strlen(text), buf);
-	if (rc < 0)
-		return rc;
-	*host = strdup(buf);
-	if (!*host)
-		return -ENOMEM;
-	*port = colon + 1;
-	return 0;
-}
-
-static int bind_socket(const struct addrinfo *ai)
-{
-	int on = 1, rc;
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 ||
-	    listen(fd, SOMAXCONN) < 0) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
-
-/* Our own socket, for libmicrohttpd does not say why it could not have one. */
-static int listen_on(struct serve *s, const char *where, char **error)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-				  .ai_flags = AI_PASSIVE };
-	struct addrinfo *list = NULL;
-	const char *port;
-	int rc;
-
-	rc = split_address(where, &s->host, &port);
-	if (rc < 0) {
-		set_error(error, where, "not ADDRESS:PORT");
-		return rc;
-	}
-	rc = getaddrinfo(s->host, port, &hints, &list);
-	if (rc != 0) {
-		set_error(error, where, gai_strerror(rc));
-		return -EINVAL;
-	}
-	rc = -EADDRNOTAVAIL;
-	for (struct addrinfo *ai = list; ai && rc < 0; ai = ai->ai_next)
-		rc = bind_socket(ai);
-	freeaddrinfo(list);
-	if (rc < 0)
-		set_error(error, where, strerror(-rc));
-	return rc;
-}
-
-/* What a client on this machine writes; a wildcard is reached by loopback. */
-static int find_address(int fd, char **out)
-{
-	struct sockaddr_storage addr;
-	struct sockaddr_in *in = (struct sockaddr_in *)&addr;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr;
-	socklen_t len = sizeof(addr);
-	char host[NI_MAXHOST], port[NI_MAXSERV];
-	bool v6;
-
-	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
-		return -errno;
-	v6 = addr.ss_family == AF_INET6;
-	if (v6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr))
-		in6->sin6_addr = in6addr_loopback;
-	else if (!v6 && in->sin_addr.s_addr == htonl(INADDR_ANY))
-		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host),
-			port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
-		return -EADDRNOTAVAIL;
-	if (asprintf(out, v6 ? "http://[%s]:%s/" : "http://%s:%s/", host,
-		     port) < 0) {
-		*out = NULL;
-		return -ENOMEM;
-	}
-	return 0;
-}
-
 /* ---- life ----------------------------------------------------------------------- */
 
 static unsigned clamp(long n, unsigned min, unsigned max)
@@ -309,16 +219,18 @@ static unsigned clamp(long n, unsigned min, unsigned max)
 
 /* A request may hold its socket and a descriptor of the data; a third of all
  * is for cache and mount. */
-static unsigned connection_limit(void)
+static unsigned connection_limit(const struct conf *conf)
 {
 	struct rlimit limit;
+	unsigned most = 256;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 256;
-	if (limit.rlim_cur > 3 * CONNECTIONS_MAX)
-		return CONNECTIONS_MAX;
-	return clamp((long)(limit.rlim_cur / 3), 2 * THREADS_MAX,
-		     CONNECTIONS_MAX);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		most = limit.rlim_cur > 3 * CONNECTIONS_MAX
+			? CONNECTIONS_MAX
+			: clamp((long)(limit.rlim_cur / 3), 2 * THREADS_MAX,
+				CONNECTIONS_MAX);
+	return conf->max_clients > 0 && conf->max_clients < most
+		? conf->max_clients : most;
 }
 
 /* poll, not epoll: parked connections are not in the set, so it stays small;
@@ -330,8 +242,13 @@ static unsigned connection_limit(void)
  * mutexes corrupt. We do none of these. */
 static struct MHD_Daemon *start_daemon(struct serve *s, int fd)
 {
+	unsigned connections = connection_limit(s->conf);
 	unsigned threads = clamp(sysconf(_SC_NPROCESSORS_ONLN), THREADS_MIN,
 				 THREADS_MAX);
+
+	/* Each thread has its share of the connections. */
+	if (threads > connections)
+		threads = connections;
 
 	return MHD_start_daemon(
 		MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
@@ -340,9 +257,10 @@ static struct MHD_Daemon *start_daemon(struct serve *s, int fd)
 		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_THREAD_POOL_SIZE, threads,
-		MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+		MHD_OPTION_CONNECTION_LIMIT, connections,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVE_IDLE_TIMEOUT,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)s->conf->max_header + ANSWER_MEMORY,
 		MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
 		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
@@ -352,42 +270,95 @@ static struct MHD_Daemon *start_daemon(struct serve *s, int fd)
 
 static void serve_free(struct serve *s)
 {
+	for (size_t i = 0; i < s->n_listeners; i++)
+		listen_close(&s->listeners[i].at);
+	free(s->listeners);
 	watch_free(s->watch);
-	free(s->host);
-	free(s->address);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
+}
+
+/* Sockets that a service manager has made come in place of those that the
+ * settings name. */
+static int open_listeners(struct serve *s, char **error)
+{
+	const struct conf_list *http = &s->conf->http;
+	const struct conf_users *users = &s->conf->allow_users;
+	size_t inherited = listen_inherited();
+	size_t n = inherited ? inherited : http->n;
+	int rc = 0;
+
+	s->listeners = calloc(n, sizeof(*s->listeners));
+	if (!s->listeners)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		struct listener *l = &s->listeners[i].at;
+
+		rc = inherited ? listen_inherit(i, l, error)
+			       : listen_open(http->v[i],
+					     users->all || users->n > 0, l,
+					     error);
+		s->n_listeners += rc == 0;
+	}
+	return rc;
+}
+
+/* The first that a URL can name. */
+static const char *main_address(const struct serve *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++)
+		if (!s->listeners[i].at.by_path)
+			return s->listeners[i].at.address;
+	return s->listeners[0].at.address;
+}
+
+static int start_daemons(struct serve *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		struct serve_listener *l = &s->listeners[i];
+
+		l->daemon = start_daemon(s, l->at.fd);
+		l->at.fd = -1;	/* it may have closed it, or not */
+		if (!l->daemon)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void stop_daemons(struct serve *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++)
+		if (s->listeners[i].daemon)
+			MHD_stop_daemon(s->listeners[i].daemon);
 }
 
 int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
 		char **error)
 {
 	struct serve *s = calloc(1, sizeof(*s));
-	int rc, fd = -1;
+	int rc;
 
 	*error = NULL;
 	if (!s)
 		return -ENOMEM;
+	pthread_mutex_init(&s->lock, NULL);
 	s->cache = c;
 	s->conf = conf;
-	rc = fd = listen_on(s, conf->http.v[0], error);
-	if (rc < 0)
-		goto out;
-	rc = find_address(fd, &s->address);
+	rc = open_listeners(s, error);
 	if (rc == 0)
 		rc = watch_start(&s->watch);
-	if (rc < 0) {
-		close(fd);
+	if (rc < 0)
 		goto out;
-	}
-	s->daemon = start_daemon(s, fd);
-	if (!s->daemon) {	/* it may have closed fd, or not */
+	s->address = main_address(s);
+	rc = start_daemons(s);
+	if (rc < 0) {
 		watch_stop(s->watch);
-		rc = -ENOMEM;
+		stop_daemons(s);
 	}
 out:
 	if (rc < 0) {
-		if (!*error)
-			set_error(error, conf->http.v[0], strerror(-rc));
+		if (!*error && asprintf(error, "http: %s", strerror(-rc)) < 0)
+			*error = NULL;
 		serve_free(s);
 		return rc;
 	}
@@ -407,6 +378,6 @@ void serve_stop(struct serve *s)
 	/* Nobody is parked after cache_stop, but the watch may be about to
 	 * resume a request it had taken before: let it finish. */
 	watch_stop(s->watch);
-	MHD_stop_daemon(s->daemon);
+	stop_daemons(s);
 	serve_free(s);
 }

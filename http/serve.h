@@ -7,7 +7,7 @@
  * endpoint ever waits for an origin.
  *
  * It refuses to be anybody's proxy: it listens on loopback unless told
- * otherwise, and answers only to Host names that are this machine's own.
+ * otherwise, and access.h says whom it answers.
  *
  * Threads: a few of libmicrohttpd's, and one that watches the clients of
  * parked requests. They inherit the signal mask of serve_start's caller.
@@ -19,13 +19,14 @@ struct cache;
 struct conf;
 struct serve;
 
-/* Listen on conf->http (its first, "ADDRESS:PORT"; port 0: any) and serve. c
- * and conf must outlive it. 0; or -errno with *error (malloc'd, one line) that
- * says what could not be had. */
+/* Listen at all of conf->http (listen.h; there must be one) and serve. c and
+ * conf must outlive it. 0; or -errno with *error (malloc'd, one line) that says
+ * what could not be had. */
 int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
 		char **error);
 
-/* "http://127.0.0.1:4612/": where local clients reach it. Lives as long as s. */
+/* "http://127.0.0.1:4612/": where local clients reach it, at the first of
+ * several; "unix:/PATH" when there are Unix sockets alone. Lives as long as s. */
 const char *serve_address(const struct serve *s);
 
 /* End it: connections are cut, threads joined, s freed. Only after cache_stop,
