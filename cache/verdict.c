@@ -54,9 +54,12 @@ static time_t reply_generated(const struct transfer *t)
  * less than the answer: without memory there are none. */
 static char *reply_fields(const struct transfer *t)
 {
+	const struct conf_origin *o = conf_origin(cache_conf(t->entry->cache),
+						  t->entry->url->key);
 	char *fields = NULL;
 
-	fields_select(t->reply.fields, t->reply.connection, true, &fields);
+	fields_select(t->reply.fields, t->reply.connection,
+		      o->save_headers == CONF_SAVE_ALL, &fields);
 	return fields;
 }
 
@@ -258,7 +261,8 @@ static void use_stale(struct transfer *t, int error)
 {
 	log_info(LOG_FETCH, "%s: not validated (%s): using what is here",
 		 t->entry->label, strerror(-error));
-	entry_unconfirmed(t->entry, error);
+	/* It was reached, if it has said anything at all. */
+	entry_unconfirmed(t->entry, t->reply.status ? -EIO : error);
 }
 
 static void failed(struct transfer *t, int error, int64_t now)

@@ -1,38 +1,18 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <sys/random.h>
 
-#include "cache/url.h"
+#include "body.h"
+#include "headers.h"
+#include "multipart.h"
 #include "range.h"
 #include "request.h"
-
-/* A missing range up to this size is waited for and sent at once; a larger one
- * is streamed while it comes. */
-#define WHOLE_MAX ((uint64_t)64 << 10)
-
-/* A range up to this size is sent from a buffer of its own, with its header in
- * one call; a larger one with sendfile. */
-#define SMALL_MAX ((uint64_t)32 << 10)
-
-/* Bytes taken from the cache at a time when streaming; each streamed answer
- * has a buffer of this size. */
-#define BLOCK ((size_t)128 << 10)
-
-/* … and how many of them may wait in its socket: they are fetched for a client
- * who may be about to leave. */
-#define UNSENT_MAX (128 << 10)
 
 /* ---- responses without a body of the cache ---------------------------------- */
 
@@ -46,7 +26,6 @@ static enum MHD_Result queue(struct request *r, unsigned status,
 		return MHD_NO;
 	r->status = status;
 	r->phase = REQUEST_ANSWERED;
-	gate_add(r, response);
 	result = MHD_queue_response(r->connection, status, response);
 	MHD_destroy_response(response);
 	return result;
@@ -61,9 +40,8 @@ static enum MHD_Result queue_text(struct request *r, unsigned status,
 
 	if (!response)
 		return MHD_NO;
-	if (*text)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-					"text/plain; charset=utf-8");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				"text/plain; charset=utf-8");
 	if (header)
 		MHD_add_response_header(response, header, value);
 	r->counted = true;
@@ -84,7 +62,11 @@ enum MHD_Result answer_text(struct request *r, unsigned status,
 	va_end(args);
 	if (n < 0)
 		return MHD_NO;
-	result = queue_text(r, status, text, NULL, NULL);
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		result = queue_text(r, status, text, MHD_HTTP_HEADER_ALLOW,
+				    "GET, HEAD");
+	else
+		result = queue_text(r, status, text, NULL, NULL);
 	free(text);
 	return result;
 }
@@ -128,210 +110,145 @@ static enum MHD_Result answer_unsatisfiable(struct request *r)
 			  MHD_HTTP_HEADER_CONTENT_RANGE, value);
 }
 
-/* ---- bodies -------------------------------------------------------------------- */
-
-/* A body of unknown length that ends with the connection looks whole when it
- * is cut; a reset says that it is not. */
-static void reset_connection(struct request *r)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct sockaddr none = { .sa_family = AF_UNSPEC };
-
-	if (info)
-		connect(info->connect_fd, &none, sizeof(none));
-}
-
-static ssize_t cut_body(struct request *r, int error)
-{
-	if (error != -ECONNABORTED)
-		r->error = error;
-	if (!r->http11 && r->end == CACHE_SIZE_UNKNOWN)
-		reset_connection(r);
-	return MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
-static ssize_t read_body(void *cls, uint64_t pos, char *buf, size_t max)
-{
-	struct request *r = cls;
-	int woken = request_unpark(r);
-	ssize_t n;
-
-	if (woken < 0)
-		return cut_body(r, woken);
-	n = cache_read(r->file, buf, max, r->start + pos, 1);
-	if (n > 0) {
-		r->sent += (uint64_t)n;
-		return n;
-	}
-	if (n == -EAGAIN) {
-		/* 0 without a suspended connection would be a busy loop */
-		request_park(r, r->start + pos, 1, true);
-		return 0;
-	}
-	if (n == 0 && r->end == CACHE_SIZE_UNKNOWN)
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	return cut_body(r, n == 0 ? -EIO : (int)n);
-}
-
-/* Bytes of the body, or MHD_SIZE_UNKNOWN. */
-static uint64_t body_length(const struct request *r)
-{
-	return r->end == CACHE_SIZE_UNKNOWN ? MHD_SIZE_UNKNOWN
-					    : r->end - r->start;
-}
-
-static void hold_back(struct request *r)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	int most = UNSENT_MAX;
-
-	if (info)
-		setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
-			   &most, sizeof(most));
-}
-
-static struct MHD_Response *streamed(struct request *r)
-{
-	hold_back(r);
-	r->counted = true;
-	return MHD_create_response_from_callback(body_length(r), BLOCK,
-						 read_body, r, NULL);
-}
-
-/* Only its length is told (HEAD, 304). One of unknown length is told by
- * ending the connection. */
-static struct MHD_Response *untold(struct request *r)
-{
-	struct MHD_Response *response = MHD_create_response_from_callback(
-		body_length(r), 1, read_body, r, NULL);
-
-	r->counted = true;
-	if (response && body_length(r) == MHD_SIZE_UNKNOWN)
-		MHD_set_response_options(response,
-					 MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
-					 MHD_RO_END);
-	return response;
-}
-
-static struct MHD_Response *from_file(struct request *r, int data)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct MHD_Response *response;
-	int fd = info ? fcntl(data, F_DUPFD_CLOEXEC, 0) : -1;
-
-	if (fd < 0)	/* also out of descriptors: as good, only slower */
-		return streamed(r);
-	response = MHD_create_response_from_fd_at_offset64(body_length(r), fd,
-							   r->start);
-	if (!response) {
-		close(fd);
-		return NULL;
-	}
-	r->sent = body_length(r);
-	r->from_file = true;
-	r->body = (struct watch_body){ .socket = info->connect_fd,
-				       .data = data, .end = r->end };
-	watch_body_add(r->serve->watch, &r->body);
-	return response;
-}
-
-/* All of a small body. 0; as cache_read; -ENOMEM. */
-static int copied(struct request *r, size_t len, struct MHD_Response **out)
-{
-	char *data = malloc(len);
-	ssize_t n = -ENOMEM;
-
-	if (data)
-		n = cache_read(r->file, data, len, r->start, len);
-	if (n < 0) {
-		free(data);
-		return (int)n;
-	}
-	*out = MHD_create_response_from_buffer(len, data,
-					       MHD_RESPMEM_MUST_FREE);
-	if (!*out)
-		free(data);
-	r->sent = len;
-	return 0;
-}
-
-/* What can be sent now: the response in *out, or -EAGAIN with the number of
- * bytes to wait for in *min; -errno. */
-static int make_body(struct request *r, size_t *min, struct MHD_Response **out)
-{
-	uint64_t len = body_length(r);
-	size_t want = len > SSIZE_MAX ? SSIZE_MAX : (size_t)len;
-	ssize_t n;
-	int fd;
-
-	if (len == 0) {
-		*out = MHD_create_response_from_buffer(0, NULL,
-						       MHD_RESPMEM_PERSISTENT);
-		return 0;
-	}
-	*min = len <= WHOLE_MAX ? (size_t)len : 1;
-	cache_expect(r->file, r->end < r->info->size ? r->end :
-						      CACHE_SIZE_UNKNOWN);
-	if (len <= SMALL_MAX)
-		return copied(r, len, out);
-	n = cache_read_fd(r->file, &fd, want, r->start, *min);
-	if (n < 0)
-		return (int)n;
-	/* A descriptor is as good as the present bytes behind it. */
-	if (fd >= 0 && len != MHD_SIZE_UNKNOWN && ((uint64_t)n == len || r->info->complete))
-		*out = from_file(r, fd);
-	else
-		*out = streamed(r);
-	return 0;
-}
-
-/* ---- the answer ------------------------------------------------------------------ */
+/* ---- headers --------------------------------------------------------------------- */
 
 static const char *media_type(const struct request *r)
 {
-	const char *type = r->info->content_type, *guess;
+	return headers_media_type(&r->origin->content_type,
+				  r->info->content_type, r->resource->name);
+}
 
-	if (type && strcasecmp(type, "application/octet-stream") != 0)
-		return type;
-	guess = r->resource->name ? url_media_type(r->resource->name) : NULL;
-	return guess ? guess : "application/octet-stream";
+/* One of our own, unless the settings say something else. */
+static void put(const struct request *r, struct MHD_Response *response,
+		const char *name, const char *value)
+{
+	const struct field f = { .name = name, .name_len = strlen(name) };
+
+	if (!headers_replaced(&r->origin->response_header, &f))
+		MHD_add_response_header(response, name, value);
+}
+
+/* "Name: value", a line of fields.h or of the settings. */
+static void put_line(struct MHD_Response *response, const struct field *f)
+{
+	char line[FIELDS_MAX];
+	int n = snprintf(line, sizeof(line), "%.*s%c%.*s", (int)f->name_len,
+			 f->name, 0, (int)f->value_len, f->value);
+
+	if (n > 0 && (size_t)n < sizeof(line))
+		MHD_add_response_header(response, line, line + f->name_len + 1);
+}
+
+/* What is kept of the origin's answer: what caches have to know always, all if
+ * the settings want it. A 304 is about what the client has (15.4.5). */
+static void put_kept(const struct request *r, unsigned status,
+		     struct MHD_Response *response)
+{
+	const char *text = r->info->fields;
+	bool all = r->origin->copy_headers && status != MHD_HTTP_NOT_MODIFIED;
+	struct field f;
+
+	while (fields_next(&text, &f))
+		if ((all || field_essential(&f)) &&
+		    !headers_replaced(&r->origin->response_header, &f))
+			put_line(response, &f);
+}
+
+static void put_settings(const struct request *r,
+			 struct MHD_Response *response)
+{
+	const struct conf_list *list = &r->origin->response_header;
+	const char *text;
+	struct field f;
+
+	for (size_t i = 0; i < list->n; i++) {
+		text = list->v[i];
+		if (fields_next(&text, &f))
+			put_line(response, &f);
+	}
+}
+
+/* How old it is, where it has come from (RFC 9111, 5.1; RFC 9110, 7.6.3). An
+ * origin without a clock gets our Date (6.6.1). */
+static void put_history(const struct request *r,
+			struct MHD_Response *response)
+{
+	const struct cache_info *info = r->info;
+	char date[HEADERS_DATE_SIZE], age[24];
+	struct field f;
+
+	snprintf(age, sizeof(age), "%llu",
+		 headers_age(info->generated, time(NULL)));
+	put(r, response, MHD_HTTP_HEADER_AGE, age);
+	headers_date(info->generated, date);
+	if (date[0] && !fields_find(info->fields, MHD_HTTP_HEADER_DATE, &f))
+		put(r, response, MHD_HTTP_HEADER_DATE, date);
+	put(r, response, MHD_HTTP_HEADER_VIA, "1.1 spoolfs");
+	put(r, response, "X-Cache",
+	    headers_x_cache(r->found, info->unconfirmed));
+}
+
+static void put_content(const struct request *r, unsigned status,
+			struct MHD_Response *response)
+{
+	char value[96];
+
+	if (r->parts) {
+		snprintf(value, sizeof(value),
+			 "multipart/byteranges; boundary=%s", r->boundary);
+		put(r, response, MHD_HTTP_HEADER_CONTENT_TYPE, value);
+		return;
+	}
+	if (status != MHD_HTTP_NOT_MODIFIED)
+		put(r, response, MHD_HTTP_HEADER_CONTENT_TYPE, media_type(r));
+	if (status == MHD_HTTP_PARTIAL_CONTENT) {
+		snprintf(value, sizeof(value),
+			 "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, r->start,
+			 r->end - 1, r->info->size);
+		put(r, response, MHD_HTTP_HEADER_CONTENT_RANGE, value);
+	}
 }
 
 static void add_headers(struct request *r, unsigned status,
 			struct MHD_Response *response)
 {
 	const struct cache_info *info = r->info;
-	char value[96];
 
 	if (info->etag)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG,
-					info->etag);
+		put(r, response, MHD_HTTP_HEADER_ETAG, info->etag);
 	if (info->last_modified)
-		MHD_add_response_header(response,
-					MHD_HTTP_HEADER_LAST_MODIFIED,
-					info->last_modified);
+		put(r, response, MHD_HTTP_HEADER_LAST_MODIFIED,
+		    info->last_modified);
 	if (info->size != CACHE_SIZE_UNKNOWN)
-		MHD_add_response_header(response,
-					MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
-	if (status != MHD_HTTP_NOT_MODIFIED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-					media_type(r));
-	if (status == MHD_HTTP_PARTIAL_CONTENT) {
-		snprintf(value, sizeof(value),
-			 "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, r->start,
-			 r->end - 1, info->size);
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_RANGE,
-					value);
-	}
+		put(r, response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+	put_content(r, status, response);
+	put_kept(r, status, response);
+	put_history(r, response);
+	put_settings(r, response);
 }
+
+/* ---- the answer ------------------------------------------------------------------ */
 
 static const char *field(struct request *r, const char *name)
 {
 	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
 					   name);
+}
+
+/* Several ranges: their body instead of the file's. 206, or 0 without memory. */
+static unsigned take_parts(struct request *r, const struct range_set *set)
+{
+	uint64_t random[2];
+
+	if (r->parts)		/* we are here again after a wait */
+		return MHD_HTTP_PARTIAL_CONTENT;
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return 0;
+	snprintf(r->boundary, sizeof(r->boundary), "%016" PRIx64 "%016" PRIx64,
+		 random[0], random[1]);
+	r->parts = multipart_new(set, r->info->size, media_type(r),
+				 r->boundary);
+	return r->parts ? MHD_HTTP_PARTIAL_CONTENT : 0;
 }
 
 /* Status and part of the file by the request's header (RFC 9110, 13.2.2). */
@@ -372,17 +289,39 @@ static unsigned decide(struct request *r)
 	case RANGE_SATISFIABLE:
 		break;
 	}
-	if (set.n != 1)		/* several: the whole, as 14.2 allows */
-		return MHD_HTTP_OK;
+	if (set.n > 1)
+		return take_parts(r, &set);
 	r->start = set.v[0].start;
 	r->end = set.v[0].end;
 	return MHD_HTTP_PARTIAL_CONTENT;
+}
+
+/* How much of what is to be sent was here when the request came. */
+static enum cache_found look(const struct request *r, unsigned status)
+{
+	enum cache_found found;
+	const struct multipart_part *part;
+
+	/* The version that was here then is none any more. */
+	if (r->reopened)
+		return CACHE_FOUND_NOTHING;
+	if (r->head || status == MHD_HTTP_NOT_MODIFIED)
+		return cache_found(r->file, 0, 0);
+	if (!r->parts)
+		return cache_found(r->file, r->start, r->end);
+	part = r->parts->v;
+	found = cache_found(r->file, part->start, part->end);
+	for (part++; part->end; part++)
+		found = headers_join(found, cache_found(r->file, part->start,
+							part->end));
+	return found;
 }
 
 enum MHD_Result answer_facts(struct request *r)
 {
 	struct MHD_Response *response = NULL;
 	unsigned status;
+	uint64_t off;
 	size_t min;
 	int rc;
 
@@ -390,18 +329,25 @@ enum MHD_Result answer_facts(struct request *r)
 		return answer_text(r, MHD_HTTP_NOT_FOUND,
 				   "This is a folder; folders are not listed "
 				   "here.\n");
+	r->origin = conf_origin(cache_conf(r->serve->cache),
+				r->resource->key);
 	status = decide(r);
+	if (!status)
+		return answer_error(r, -ENOMEM);
 	if (status == MHD_HTTP_PRECONDITION_FAILED)
 		return answer_text(r, status, "The resource is another "
 				   "version than the one asked for.\n");
 	if (status == MHD_HTTP_RANGE_NOT_SATISFIABLE)
 		return answer_unsatisfiable(r);
+	if (!r->looked)
+		r->found = look(r, status);
+	r->looked = true;
 	if (r->head || status == MHD_HTTP_NOT_MODIFIED) {
-		response = untold(r);
+		response = body_untold(r);
 	} else {
-		rc = make_body(r, &min, &response);
+		rc = body_make(r, &off, &min, &response);
 		if (rc == -EAGAIN) {
-			request_park(r, r->start, min, false);
+			request_park(r, off, min, false);
 			return MHD_YES;
 		}
 		if (rc == -ESTALE)

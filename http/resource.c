@@ -50,16 +50,19 @@ static int url_of_name(struct cache *c, const struct conf *conf,
 }
 
 /* The last component and its extension serve for the media type. */
-static int name_of_url(const char *url, char **name)
+static int take_names(struct resource *r)
 {
 	struct url *u;
-	int rc = url_parse(url, &u);
+	int rc = url_parse(r->url, &u);
 
 	if (rc < 0)
 		return rc;
-	rc = url_name(u, name);
+	rc = url_name(u, &r->name);
+	if (rc == -ENAMETOOLONG)
+		rc = 0;
+	r->key = rc == 0 ? strdup(u->key) : NULL;
 	url_free(u);
-	return rc == -ENAMETOOLONG ? 0 : rc;
+	return rc == 0 && !r->key ? -ENOMEM : rc;
 }
 
 static int find(struct resource *r, struct cache *c, const struct conf *conf,
@@ -70,7 +73,7 @@ static int find(struct resource *r, struct cache *c, const struct conf *conf,
 	if (rc == 0)
 		rc = cache_open(c, r->url, &r->file);
 	if (rc == 0)
-		rc = name_of_url(r->url, &r->name);
+		rc = take_names(r);
 	if (rc < 0)
 		return rc;
 	r->text = strdup(text);
@@ -101,6 +104,7 @@ void resource_fini(struct resource *r)
 	cache_info_fini(&r->info);
 	free(r->text);
 	free(r->url);
+	free(r->key);
 	free(r->name);
 	*r = (struct resource){ 0 };
 }

@@ -16,7 +16,8 @@
 /* Zeroed: nothing is remembered. */
 struct resource {
 	char *text;		/* the request target, as sent */
-	char *url, *name;	/* name may be NULL: too long for one */
+	char *url, *key, *name;	/* of url.h; name may be NULL: too long for
+				   one */
 	struct cache_file *file;	/* in use, never read */
 	struct cache_info info;		/* as of the last request */
 };
