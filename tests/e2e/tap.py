@@ -164,6 +164,7 @@ def main(make_sandbox):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, on_signal)
     wanted = sys.argv[1:]
+    start = time.monotonic()
     bad = count = 0
     for function, limit in _cases:
         if wanted and not any(w in function.__name__ for w in wanted):
@@ -185,5 +186,6 @@ def main(make_sandbox):
 
         good = _run_case(function, limit, make_sandbox, report)
         bad += not good
+    note(f"took {time.monotonic() - start:.0f} s")
     print(f"1..{count}", flush=True)
     sys.exit(1 if bad else 0)
