@@ -26,6 +26,7 @@ static enum MHD_Result queue(struct request *r, unsigned status,
 		return MHD_NO;
 	r->status = status;
 	r->phase = REQUEST_ANSWERED;
+	gate_add(r, response);
 	result = MHD_queue_response(r->connection, status, response);
 	MHD_destroy_response(response);
 	return result;
@@ -40,8 +41,9 @@ static enum MHD_Result queue_text(struct request *r, unsigned status,
 
 	if (!response)
 		return MHD_NO;
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-				"text/plain; charset=utf-8");
+	if (*text)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+					"text/plain; charset=utf-8");
 	if (header)
 		MHD_add_response_header(response, header, value);
 	r->counted = true;
@@ -62,11 +64,7 @@ enum MHD_Result answer_text(struct request *r, unsigned status,
 	va_end(args);
 	if (n < 0)
 		return MHD_NO;
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		result = queue_text(r, status, text, MHD_HTTP_HEADER_ALLOW,
-				    "GET, HEAD");
-	else
-		result = queue_text(r, status, text, NULL, NULL);
+	result = queue_text(r, status, text, NULL, NULL);
 	free(text);
 	return result;
 }

@@ -1,22 +1,18 @@
 #include "config.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 
 #include "cache/conf.h"
 #include "cache/log.h"
 #include "multipart.h"
 #include "request.h"
-#include "target.h"
 
 /* A file that changes under our eyes again and again is no file to serve. */
 #define REOPEN_MAX 3
 
-struct request *request_new(struct serve *s, struct resource *last,
+struct request *request_new(struct serve *s, struct connection *from,
 			    const char *text)
 {
 	struct request *r = calloc(1, sizeof(*r));
@@ -24,10 +20,12 @@ struct request *request_new(struct serve *s, struct resource *last,
 	if (!r)
 		return NULL;
 	r->serve = s;
-	r->last = last;
+	r->conf = cache_conf(s->cache);
+	r->from = from;
+	r->prefix = "";
 	r->text = strdup(text);
-	if (!r->text) {
-		free(r);
+	if (!r->text || gate_target(r) < 0) {
+		request_free(r);
 		return NULL;
 	}
 	return r;
@@ -42,6 +40,7 @@ void request_free(struct request *r)
 		watch_body_remove(r->serve->watch, &r->body);
 	cache_close(r->file);
 	multipart_free(r->parts);
+	free(r->token_path);
 	free(r->text);
 	free(r);
 }
@@ -106,119 +105,51 @@ int request_unpark(struct request *r)
 	return woken;
 }
 
-/* ---- who may ask ------------------------------------------------------------ */
-
-static bool is_own_address(struct request *r, const char *host)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct sockaddr_storage addr;
-	socklen_t len = sizeof(addr);
-	char text[NI_MAXHOST];
-
-	return info &&
-	       getsockname(info->connect_fd, (struct sockaddr *)&addr,
-			   &len) == 0 &&
-	       getnameinfo((struct sockaddr *)&addr, len, text, sizeof(text),
-			   NULL, 0, NI_NUMERICHOST) == 0 &&
-	       target_same_address(host, text);
-}
-
-/* A page can bring a browser here under a name of its own, not under a number:
- * the address the client has reached us at is fine as well. */
-static bool may_ask_for(struct request *r, const char *field, size_t len)
-{
-	char host[TARGET_HOST_MAX];
-
-	return target_host(field, len, host) == 0 &&
-	       (target_is_loopback(host) ||
-		strcasecmp(host, r->serve->host) == 0 ||
-		is_own_address(r, host));
-}
-
-struct host_field {
-	const char *value;
-	unsigned count;
-};
-
-static enum MHD_Result take_host(void *cls, enum MHD_ValueKind kind,
-				 const char *key, const char *value)
-{
-	struct host_field *host = cls;
-
-	(void)kind;
-	if (strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0) {
-		host->value = value ? value : "";
-		host->count++;
-	}
-	return MHD_YES;
-}
-
-/* RFC 9112, 3.2: one Host, and only HTTP/1.0 may leave it out. 0 or a status. */
-static unsigned check_host(struct request *r, const struct target *target)
-{
-	struct host_field host = { 0 };
-
-	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, take_host,
-				  &host);
-	if (host.count > 1 || (host.count == 0 && r->http11))
-		return MHD_HTTP_BAD_REQUEST;
-	if (host.value && !may_ask_for(r, host.value, strlen(host.value)))
-		return MHD_HTTP_FORBIDDEN;
-	if (target->authority &&
-	    !may_ask_for(r, target->authority, target->authority_len))
-		return MHD_HTTP_FORBIDDEN;
-	return 0;
-}
-
 /* ---- what is asked for ------------------------------------------------------- */
 
 static enum MHD_Result front_page(struct request *r)
 {
 	const char *at = r->serve->address;
+	const char *token = r->prefix + (*r->prefix == '/');
+	const char *slash = *token ? "/" : "";
 
 	return answer_text(r, MHD_HTTP_OK,
 		"spoolfs " PACKAGE_VERSION "\n\n"
 		"Remote files, cached and seekable, at this address. Put a URL "
 		"behind it, with '/' for '://':\n\n"
-		"    %shttps/example.com/film.mp4\n\n"
-		"is https://example.com/film.mp4; %shttps://example.com/film.mp4 "
-		"works too.\n", at, at);
+		"    %s%s%shttps/example.com/film.mp4\n\n"
+		"is https://example.com/film.mp4; "
+		"%s%s%shttps://example.com/film.mp4 works too.\n",
+		at, token, slash, at, token, slash);
 }
 
 static enum MHD_Result step_new(struct request *r)
 {
-	struct target target;
-	unsigned refusal;
+	const struct target *target = &r->target;
+	enum MHD_Result result;
 	int rc;
 
 	MHD_set_connection_option(r->connection,
 				  MHD_CONNECTION_OPTION_TIMEOUT, 0U);
-	if (target_parse(r->text, &target) < 0)
-		target = (struct target){ .name = NULL };
-	refusal = check_host(r, &target);
-	if (refusal == MHD_HTTP_FORBIDDEN)
-		return answer_text(r, refusal, "This Host is not served here; "
-				   "use %s\n", r->serve->address);
-	if (refusal)
-		return answer_text(r, refusal, "One Host field is needed.\n");
+	if (gate_answers(r, &result))
+		return result;
 	if (strcmp(r->method, "GET") != 0 && !r->head)
 		return answer_text(r, MHD_HTTP_METHOD_NOT_ALLOWED,
 				   "Only GET and HEAD are served here.\n");
-	if (!target.name)
+	if (!target->name)
 		return answer_text(r, MHD_HTTP_BAD_REQUEST,
 				   "This request target names no path.\n");
-	if (target.name[0] == '\0')
+	if (target->name[0] == '\0')
 		return front_page(r);
-	rc = resource_open(r->last, r->serve->cache, r->serve->conf, r->text,
-			   target.name, &r->file);
+	rc = resource_open(&r->from->last, r->serve->cache, r->conf, r->text,
+			   target->name, &r->file);
 	if (rc == -ENOENT)
 		return answer_text(r, MHD_HTTP_NOT_FOUND,
 				   "No such name. A URL is written %s"
 				   "https/HOST/PATH\n", r->serve->address);
 	if (rc < 0)
 		return answer_error(r, rc);
-	r->resource = r->last;
+	r->resource = &r->from->last;
 	r->phase = REQUEST_FACTS;
 	return MHD_YES;
 }

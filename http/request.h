@@ -12,17 +12,23 @@
  * Suspended connections are never closed by the daemon, so a parked request
  * does not go away.
  *
- * Locks: none of its own.
+ * Locks: none of its own; serve.lock, a leaf, for what all requests count.
  */
 #ifndef SPOOL_REQUEST_H
 #define SPOOL_REQUEST_H
 
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "cache/cache.h"
+#include "gate.h"
+#include "limit.h"
+#include "listen.h"
+#include "peer.h"
 #include "resource.h"
+#include "target.h"
 #include "watch.h"
 
 /* A keep-alive connection without a request ends after so many seconds; one
@@ -34,10 +40,23 @@ struct multipart;
 struct serve {
 	struct cache *cache;
 	const struct conf *conf;
-	struct MHD_Daemon *daemon;
+	struct serve_listener {
+		struct listener at;
+		struct MHD_Daemon *daemon;
+	} *listeners;
+	size_t n_listeners;
+	const char *address;	/* "http://127.0.0.1:4612/" */
 	struct watch *watch;
-	char *host;		/* as configured, without port and brackets */
-	char *address;		/* "http://127.0.0.1:4612/" */
+	pthread_mutex_t lock;
+	/* lock */
+	struct limit limit;
+};
+
+/* What is kept with a connection. */
+struct connection {
+	struct resource last;
+	bool peer_known;
+	struct peer peer;	/* once peer_known */
 };
 
 enum request_phase {
@@ -49,8 +68,17 @@ enum request_phase {
 
 struct request {
 	struct serve *serve;
+	const struct conf *conf;	/* in force when it came */
+	struct connection *from;
 	struct MHD_Connection *connection;
 	char *text;		/* the request target as sent */
+	struct target target;	/* of it, without the token; its name is NULL
+				   when it is no target of ours */
+	const char *prefix;	/* "/TOKEN", the token being a part of the path
+				   of whoever asks so, or "" */
+	char *token_path;	/* that */
+	bool token;		/* the right one was given */
+	struct gate gate;
 	bool begun;		/* past the call in which a response would end
 				   the connection */
 	bool http11;
@@ -58,8 +86,8 @@ struct request {
 	bool head;
 	enum request_phase phase;
 
-	struct resource *last;	/* the connection's */
-	struct resource *resource;	/* the same once it is this request's */
+	struct resource *resource;	/* the connection's, once it is this
+					   request's */
 	struct cache_file *file;
 	const struct cache_info *info;	/* the resource's, once known */
 	const struct conf_origin *origin;	/* its settings, then */
@@ -88,7 +116,8 @@ struct request {
 
 /* request.c */
 
-struct request *request_new(struct serve *s, struct resource *last,
+/* NULL: no memory. */
+struct request *request_new(struct serve *s, struct connection *from,
 			    const char *text);
 void request_free(struct request *r);
 
