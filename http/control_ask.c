@@ -22,7 +22,8 @@ static const struct ask_route routes[] = {
 	{ "GET", "/names", ASK_NAMES, 0, 0 },
 	{ "POST", "/names", ASK_NAME_ADD, NAME | URL, 0 },
 	{ "DELETE", "/names", ASK_NAME_REMOVE, NAME, 0 },
-	{ "POST", "/fetch", ASK_FETCH, URL, ASK_FIELD_START | ASK_FIELD_END },
+	{ "POST", "/fetch", ASK_FETCH, URL,
+	  ASK_FIELD_START | ASK_FIELD_END | ASK_FIELD_WAIT },
 	{ "POST", "/stop", ASK_STOP, URL, 0 },
 	{ "POST", "/pin", ASK_PIN, URL, 0 },
 	{ "POST", "/unpin", ASK_UNPIN, URL, 0 },
@@ -46,6 +47,7 @@ static const struct {
 	{ "end", ASK_FIELD_END },
 	{ "state", ASK_FIELD_STATE },
 	{ "level", ASK_FIELD_LEVEL },
+	{ "wait", ASK_FIELD_WAIT },
 };
 
 /* In the order of their enums. */
@@ -134,7 +136,16 @@ static int take_string(struct ask *a, enum ask_field field, const char *name,
 		return take_text(value, &a->name, name, error);
 	if (field == ASK_FIELD_STATE || field == ASK_FIELD_LEVEL)
 		return take_word(a, field, value, error);
-	return refuse(error, 400, "%s is a number", name);
+	return refuse(error, 400, "%s is not a text", name);
+}
+
+static int take_bytes(const json_t *value, uint64_t *out, const char *name,
+		      struct ask_error *error)
+{
+	if (!json_is_integer(value) || json_integer_value(value) < 0)
+		return refuse(error, 400, "%s is a number of bytes", name);
+	*out = (uint64_t)json_integer_value(value);
+	return 0;
 }
 
 /* A value of JSON, or of a query, where all is text. */
@@ -144,14 +155,15 @@ static int take_value(struct ask *a, enum ask_field field, const char *name,
 	if (json_is_string(value))
 		return take_string(a, field, name, json_string_value(value),
 				   error);
-	if (field != ASK_FIELD_START && field != ASK_FIELD_END)
-		return refuse(error, 400, "%s is a text", name);
-	if (!json_is_integer(value) || json_integer_value(value) < 0)
-		return refuse(error, 400, "%s is a number of bytes", name);
 	if (field == ASK_FIELD_START)
-		a->start = (uint64_t)json_integer_value(value);
-	else
-		a->end = (uint64_t)json_integer_value(value);
+		return take_bytes(value, &a->start, name, error);
+	if (field == ASK_FIELD_END)
+		return take_bytes(value, &a->end, name, error);
+	if (field != ASK_FIELD_WAIT)
+		return refuse(error, 400, "%s is a text", name);
+	if (!json_is_boolean(value))
+		return refuse(error, 400, "%s is true or false", name);
+	a->wait = json_is_true(value);
 	return 0;
 }
 

@@ -33,6 +33,7 @@ enum ask_field {
 	ASK_FIELD_END = 8,	/* bytes, exclusive */
 	ASK_FIELD_STATE = 16,	/* all, active, inactive, partial */
 	ASK_FIELD_LEVEL = 32,	/* error, warning, info, debug */
+	ASK_FIELD_WAIT = 64,	/* true or false */
 };
 
 enum ask_state { ASK_ALL, ASK_ACTIVE, ASK_INACTIVE, ASK_PARTIAL };
@@ -51,6 +52,7 @@ struct ask {
 	uint64_t start, end;	/* 0 and UINT64_MAX unless given; start < end */
 	enum ask_state state;
 	enum log_level level;
+	bool wait;
 };
 void ask_fini(struct ask *a);	/* leaves it zeroed */
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,76 @@ const char *look_record_error(int rc)
 		return "record of another format version";
 	return strerror(-rc);
 }
+
+/* ---- all records ------------------------------------------------------------------ */
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static bool is_record(const FTSENT *e)
+{
+	size_t len = strlen(LOOK_SUFFIX);
+
+	return e->fts_info == FTS_F && e->fts_namelen > len &&
+	       strcmp(e->fts_name + e->fts_namelen - len, LOOK_SUFFIX) == 0;
+}
+
+/* What goes meanwhile is passed over. */
+static int look_at(const FTSENT *e,
+		   int (*fn)(void *ctx, const char *path,
+			     const struct store_record *r, time_t used,
+			     int error), void *ctx)
+{
+	struct store_record r;
+	int rc;
+
+	if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR)
+		return e->fts_errno == ENOENT ? 0 :
+		       fn(ctx, e->fts_path, NULL, 0, -e->fts_errno);
+	if (!is_record(e))
+		return 0;
+	rc = look_record(e->fts_path, &r);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0)
+		return fn(ctx, e->fts_path, NULL, 0, rc);
+	rc = fn(ctx, e->fts_path, &r, e->fts_statp->st_mtime, 0);
+	store_record_fini(&r);
+	return rc;
+}
+
+int look_each(const char *dir,
+	      int (*fn)(void *ctx, const char *path, const struct store_record *r,
+			time_t used, int error), void *ctx)
+{
+	char *roots[3] = { NULL };
+	FTS *fts = NULL;
+	FTSENT *e;
+	int rc = 0;
+
+	if (asprintf(&roots[0], "%s/http", dir) < 0 ||
+	    asprintf(&roots[1], "%s/https", dir) < 0 ||
+	    !(fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name)))
+		rc = -ENOMEM;
+	while (rc == 0) {
+		errno = 0;
+		e = fts_read(fts);
+		if (!e) {
+			rc = -errno;
+			break;
+		}
+		rc = look_at(e, fn, ctx);
+	}
+	if (fts)
+		fts_close(fts);
+	free(roots[0]);
+	free(roots[1]);
+	return rc;
+}
+
+/* ---- the daemon ------------------------------------------------------------------- */
 
 /* True when somebody holds the flock of this file. Asked of the kernel's list,
  * for trying would take it. Some file systems have a device there that stat

@@ -106,6 +106,9 @@ static const struct {
 	{ ",\"start\":1.5", false, 0, 0 },
 	{ ",\"start\":\"1\"", false, 0, 0 },
 	{ ",\"start\":true", false, 0, 0 },
+	{ ",\"wait\":true", true, 0, UINT64_MAX },
+	{ ",\"wait\":\"yes\"", false, 0, 0 },
+	{ ",\"wait\":1", false, 0, 0 },
 };
 
 static void test_ranges(void)
@@ -140,6 +143,10 @@ static void test_words(void)
 	is_int(ask_parse("POST", "/log-level", "{\"level\":\"debug\"}", 17, &a,
 			 &error), 0, "a level");
 	is_int(a.level, LOG_LEVEL_DEBUG, "... which");
+	ask_fini(&a);
+	is_int(ask_parse("POST", "/fetch", "{\"url\":\"u\",\"wait\":true}", 23,
+			 &a, &error), 0, "to wait");
+	ok(a.wait, "... is heard");
 	ask_fini(&a);
 	ask_parse("PATCH", "/names", "", 0, &a, &error);
 	is_str(error.allow, "GET, POST, DELETE", "what is allowed");
