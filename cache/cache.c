@@ -53,6 +53,7 @@ static void all_insert_locked(struct cache *c, struct entry *e)
 	if (c->all)
 		c->all->all_prev = e;
 	c->all = e;
+	c->n_all++;
 }
 
 static void all_remove_locked(struct cache *c, struct entry *e)
@@ -63,6 +64,7 @@ static void all_remove_locked(struct cache *c, struct entry *e)
 		c->all = e->all_next;
 	if (e->all_next)
 		e->all_next->all_prev = e->all_prev;
+	c->n_all--;
 }
 
 void entry_ref(struct entry *e)
@@ -122,6 +124,7 @@ static void entry_load_locked(struct cache *c, struct entry *e)
 	e->ranges = rec.ranges ? PLAN_RANGES_YES : PLAN_RANGES_UNKNOWN;
 	e->state = rec.kind == STORE_FILE ? ENTRY_KNOWN : ENTRY_DIRECTORY;
 	e->complete = rec.kind == STORE_FILE && store_record_complete(&rec);
+	e->told = e->final = e->complete;
 	if (fd >= 0)
 		cut_begin_locked(e);
 }
@@ -249,6 +252,10 @@ int cache_evict(struct cache *c, const char *url, const char *name)
 	pthread_mutex_unlock(&e->lock);
 	pthread_mutex_unlock(&e->save_lock);
 	if (!other) {
+		if (!err) {
+			count_one(&c->counts.evicted);
+			cache_tell(e, CACHE_EVENT_EVICTED, 0);
+		}
 		entry_unref(e);
 		return err;
 	}
@@ -315,6 +322,7 @@ static struct entry *entry_like(struct entry *old)
 struct entry *cache_supersede(struct cache *c, struct entry *old)
 {
 	struct entry *e = entry_like(old);
+	bool pinned;
 
 	if (!e)
 		return NULL;
@@ -330,9 +338,16 @@ struct entry *cache_supersede(struct cache *c, struct entry *old)
 	pthread_mutex_unlock(&c->lock);
 	pthread_mutex_lock(&old->lock);
 	old->detached = true;
+	pinned = old->rec.pinned;
 	pthread_mutex_unlock(&old->lock);
+	pthread_mutex_lock(&e->lock);
+	e->rec.pinned = pinned;
+	pthread_mutex_unlock(&e->lock);
 	pthread_mutex_unlock(&old->save_lock);
+	count_one(&c->counts.superseded);
+	cache_tell(old, CACHE_EVENT_SUPERSEDED, 0);
 	entry_supersede(old);
+	order_move(old, e);
 	return e;
 }
 
@@ -347,8 +362,11 @@ int cache_start(const struct conf *conf, struct cache **out)
 		return -ENOMEM;
 	live_init(&c->live, conf);
 	pthread_mutex_init(&c->lock, NULL);
+	orders_init(&c->orders);
 	recent_init(&c->recent);
 	err = store_open(conf->cache_dir, &c->store);
+	if (!err)
+		err = messenger_start(&c->messenger);
 	if (!err)
 		err = saver_start(c->store, &c->saver);
 	if (!err)
@@ -358,8 +376,10 @@ int cache_start(const struct conf *conf, struct cache **out)
 	if (err) {
 		evictor_free(c->evictor);
 		saver_stop(c->saver);
+		messenger_free(c->messenger);
 		store_close(c->store);
 		recent_fini(&c->recent);
+		orders_fini(&c->orders);
 		live_fini(&c->live);
 		pthread_mutex_destroy(&c->lock);
 		free(c);
@@ -422,11 +442,14 @@ void cache_stop(struct cache *c)
 	n = all_entries(c, &all);
 	for (i = 0; i < n; i++) {
 		entry_settle_all(all[i], -ESHUTDOWN);
+		order_end_fetch(all[i], -ESHUTDOWN);
+		order_end_check(all[i], -ESHUTDOWN);
 		entry_unref(all[i]);
 	}
 	free(all);
 	saver_stop(c->saver);
 	c->saver = NULL;
+	messenger_stop(c->messenger);
 }
 
 bool cache_alive(struct cache *c, int timeout_ms)
@@ -441,68 +464,13 @@ void cache_free(struct cache *c)
 	cache_stop(c);
 	fetch_free(c->fetch);
 	evictor_free(c->evictor);
+	messenger_free(c->messenger);
 	store_close(c->store);
 	recent_fini(&c->recent);
+	orders_fini(&c->orders);
 	live_fini(&c->live);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
-}
-
-/* What is known, without asking anybody. */
-
-int cache_peek(struct cache *c, const char *url, struct cache_info *out)
-{
-	struct entry *e;
-	int err = cache_entry(c, url, &e);
-
-	if (err)
-		return err;
-	pthread_mutex_lock(&e->lock);
-	err = e->state == ENTRY_NEW ? -ENOENT : entry_info_locked(e, out);
-	pthread_mutex_unlock(&e->lock);
-	entry_unref(e);
-	return err;
-}
-
-static int present_text(const struct extent_set *present, char **text)
-{
-	char *s = NULL;
-	size_t len, i;
-	FILE *out = open_memstream(&s, &len);
-
-	if (!out)
-		return -ENOMEM;
-	for (i = 0; i < present->n; i++)
-		fprintf(out, "%s%" PRIu64 "-%" PRIu64, i ? " " : "",
-			present->v[i].start, present->v[i].end - 1);
-	if (fclose(out)) {
-		free(s);
-		return -ENOMEM;
-	}
-	*text = s;
-	return 0;
-}
-
-int cache_ranges(struct cache *c, const char *url, char **text)
-{
-	struct extent_set present = { 0 };
-	struct entry *e;
-	int err = cache_entry(c, url, &e);
-
-	if (err)
-		return err;
-	pthread_mutex_lock(&e->lock);
-	err = e->state == ENTRY_KNOWN ? 0 : -ENOENT;
-	if (!err)
-		err = extent_copy(&present, &e->rec.present);
-	if (!err)
-		err = memory_subtract(e->memory, &present);
-	pthread_mutex_unlock(&e->lock);
-	entry_unref(e);
-	if (!err)
-		err = present_text(&present, text);
-	extent_fini(&present);
-	return err;
 }
 
 /* From now on this generation has no place in table and store. Under its
@@ -515,6 +483,16 @@ static void leave(struct cache *c, struct entry *e)
 	pthread_mutex_lock(&e->lock);
 	e->detached = true;
 	pthread_mutex_unlock(&e->lock);
+}
+
+/* Behind that, with no lock held: for those who have an interest in it. */
+static void left(struct entry *e)
+{
+	if (e->state != ENTRY_NEW)
+		cache_tell(e, CACHE_EVENT_DROPPED, 0);
+	order_end_fetch(e, -ECANCELED);
+	order_end_check(e, -ECANCELED);
+	fetch_kick(e->cache->fetch, e);
 }
 
 bool cache_forget(struct cache *c, struct entry *e)
@@ -535,37 +513,49 @@ bool cache_forget(struct cache *c, struct entry *e)
 		cache_stored(e, 0);
 	}
 	pthread_mutex_unlock(&e->save_lock);
+	if (mine)
+		left(e);
 	return mine;
+}
+
+/* 1: e is current no more; else as cache_drop. */
+static int drop(struct cache *c, struct entry *e)
+{
+	bool current;
+	int err = 1;
+
+	pthread_mutex_lock(&e->save_lock);
+	pthread_mutex_lock(&c->lock);
+	current = e->in_table;
+	pthread_mutex_unlock(&c->lock);
+	if (current)
+		err = store_drop(c->store, e->name);
+	if (!err)
+		leave(c, e);
+	if (current)
+		cache_stored(e, err);
+	pthread_mutex_unlock(&e->save_lock);
+	if (!err)
+		left(e);
+	return err;
 }
 
 int cache_drop(struct cache *c, const char *url)
 {
-	struct entry *e;
+	struct entry *e, *next;
 	int err = cache_entry(c, url, &e);
 
-	if (err)
-		return err;
-	pthread_mutex_lock(&e->save_lock);
-	err = store_drop(c->store, e->name);
-	if (!err)
-		leave(c, e);
-	cache_stored(e, err);
-	pthread_mutex_unlock(&e->save_lock);
-	entry_unref(e);
+	while (!err) {
+		err = drop(c, e);
+		if (err <= 0) {
+			entry_unref(e);
+			return err;
+		}
+		err = cache_entry_again(e, &next);
+		entry_unref(e);
+		e = next;
+	}
 	return err;
-}
-
-int cache_url_of_name(struct cache *c, const char *name, char **url)
-{
-	struct store_record rec;
-	int err = store_peek(c->store, name, &rec);
-
-	if (err)
-		return -ENOENT;
-	*url = rec.url;
-	rec.url = NULL;
-	store_record_fini(&rec);
-	return 0;
 }
 
 void cache_announce(struct cache *c, const char *key, const char *value)

@@ -32,11 +32,14 @@
  *    flush delays neither readers nor transfers;
  *  - the evictor's thread keeps the cache within its limits and writes down
  *    what was used when;
+ *  - the messenger's thread tells who has subscribed or watches what has
+ *    happened (command.h);
  *  - callers' threads: every function here returns without waiting for the
  *    network. They may touch the disk (pread, loading a record).
  *
- * LOCKS, in order: entry's save lock -> entry -> saver's queue, engine's inbox
- * -> cache (the table and the reference counts), evictor, recent bytes: leaves.
+ * LOCKS, in order: entry's save lock -> entry -> saver's queue, engine's inbox,
+ * the line of orders -> cache (the table and the reference counts), evictor,
+ * recent bytes, messenger: leaves.
  * No lock is held across a curl call, a callback or a wait; only the save lock
  * across a disk flush, and that of an entry that nobody has while it is loaded
  * or evicted. Data is written before it is published under the entry's lock, so

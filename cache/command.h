@@ -23,8 +23,8 @@ struct cache_watch {
 	void (*done)(struct cache_watch *w, int status);
 
 	/* private */
-	struct cache *cache;
-	struct entry *entry;
+	struct messenger *messenger;
+	struct watch_list *list;
 	int state, status;
 	struct cache_watch *prev, *next;
 };
@@ -174,7 +174,6 @@ struct cache_sink {
 
 	/* private */
 	struct cache_sink *next;
-	bool lost;
 };
 void cache_subscribe(struct cache *c, struct cache_sink *s);
 /* No event() runs when this returns, unless it is called in one. Also after

@@ -3,7 +3,10 @@
 #ifndef SPOOL_CORE_H
 #define SPOOL_CORE_H
 
+#include "count.h"
 #include "entry.h"
+#include "event.h"
+#include "order.h"
 #include "live.h"
 #include "recent.h"
 
@@ -16,11 +19,15 @@ struct cache {
 	struct evictor *evictor;
 	struct fetch *fetch;
 	struct recent recent;
+	struct messenger *messenger;
+	struct orders orders;
+	struct counts counts;
 	_Atomic bool stopping;
 
 	pthread_mutex_t lock;
 	struct entry *table[CACHE_TABLE_SIZE];	/* the current generations */
-	struct entry *all;			/* every entry */
+	struct entry *all;			/* every entry: … */
+	unsigned n_all;				/* … so many */
 };
 
 /* The current entry of a URL, made and loaded if need be, with a reference.

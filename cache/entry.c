@@ -6,8 +6,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "core.h"
 #include "cut.h"
-#include "entry.h"
 #include "fields.h"
 #include "io.h"
 
@@ -82,6 +82,7 @@ static void waiter_unlink_locked(struct entry *e, struct cache_waiter *w)
 	if (w->min)
 		wait_remove(&e->waits, w);
 	e->n_waiters--;
+	e->cache->counts.waiting--;
 }
 
 static void waiter_settle_locked(struct entry *e, struct cache_waiter *w,
@@ -196,6 +197,7 @@ int entry_publish(struct entry *e, uint64_t start, uint64_t end, uint64_t until)
 	pthread_mutex_lock(&e->lock);
 	err = extent_add(&e->rec.present, start, end);
 	if (!err) {
+		e->came += end - start;
 		if (e->length < end)
 			e->length = end;
 		e->dirty = true;
@@ -239,6 +241,7 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	struct settled s = { 0 };
 	struct reply_version version = { 0 };
 	char *type = NULL, *fields = NULL, *url = NULL, *key = NULL;
+	bool pinned;
 
 	if (reply_version_copy(&version, facts->version))
 		return -ENOMEM;
@@ -259,7 +262,9 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	}
 
 	pthread_mutex_lock(&e->lock);
+	pinned = e->rec.pinned;		/* it is the URL that was pinned */
 	store_record_fini(&e->rec);
+	e->rec.pinned = pinned;
 	e->rec.kind = STORE_FILE;
 	e->rec.url = url;
 	e->rec.key = key;
@@ -272,6 +277,7 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	e->rec.generated = facts->generated;
 	e->rec.created = e->rec.validated = facts->now;
 	e->unconfirmed = 0;
+	e->checks++;
 	e->revision++;
 	e->ranges = facts->ranges;
 	e->fd = fd;
@@ -325,6 +331,7 @@ static void checked_locked(struct entry *e, int unconfirmed,
 	e->checked_ms = now_ms();
 	e->error = 0;
 	e->unconfirmed = unconfirmed;
+	e->checks++;
 	e->revision++;
 	settle_facts_locked(e, out);
 }
@@ -410,6 +417,7 @@ void entry_refuse(struct entry *e, int error)
 	e->error_until_ms = now_ms() + ENTRY_REFUSAL_MS;
 	pthread_mutex_unlock(&e->lock);
 	entry_settle_all(e, error);
+	cache_refused(e, error);
 }
 
 void entry_settle_all(struct entry *e, int error)
@@ -480,60 +488,6 @@ int entry_refusal_locked(struct entry *e)
 	return e->error;
 }
 
-static int copy_string(char **dst, const char *src)
-{
-	if (!src)
-		return 0;
-	*dst = strdup(src);
-	return *dst ? 0 : -ENOMEM;
-}
-
-int entry_info_locked(const struct entry *e, struct cache_info *out)
-{
-	const struct store_record *r = &e->rec;
-	time_t now = time(NULL);
-	struct cache_info info = {
-		.generation = r->generation,
-		.directory = e->state == ENTRY_DIRECTORY,
-		.complete = e->complete,
-		.pinned = r->pinned,
-		.size = r->version.size,
-		.cached = r->present.total - memory_total(e->memory),
-		.modified = r->created,
-		.generated = r->generated,
-		.unconfirmed = now < r->fresh_until ? 0 : e->unconfirmed,
-		.revision = e->revision,
-	};
-	time_t modified = -1;
-
-	if (r->version.last_modified)
-		modified = fresh_parse_date(r->version.last_modified,
-					    strlen(r->version.last_modified),
-					    now);
-	if (modified >= 0)
-		info.modified = modified;
-	if (copy_string(&info.url, e->url->sent) ||
-	    copy_string(&info.etag, r->version.etag) ||
-	    copy_string(&info.last_modified, r->version.last_modified) ||
-	    copy_string(&info.content_type, r->content_type) ||
-	    copy_string(&info.fields, r->fields)) {
-		cache_info_fini(&info);
-		return -ENOMEM;
-	}
-	*out = info;
-	return 0;
-}
-
-void cache_info_fini(struct cache_info *info)
-{
-	free(info->url);
-	free(info->etag);
-	free(info->last_modified);
-	free(info->content_type);
-	free(info->fields);
-	*info = (struct cache_info){ 0 };
-}
-
 /* Waiters. */
 
 void cache_waiter_init(struct cache_waiter *w, struct cache_file *f,
@@ -572,6 +526,7 @@ bool entry_park_locked(struct entry *e, struct cache_waiter *w)
 	if (w->min)
 		wait_add(&e->waits, w, waiter_missing_locked(e, w));
 	e->n_waiters++;
+	count_one(&e->cache->counts.waiting);
 	return true;
 }
 

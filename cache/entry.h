@@ -16,6 +16,7 @@
 
 #include "cache.h"
 #include "claim.h"
+#include "command.h"
 #include "memory.h"
 #include "plan.h"
 #include "store.h"
@@ -57,7 +58,8 @@ struct entry {
 	pthread_mutex_t lock;
 	enum entry_state state;		/* LE */
 	bool superseded;		/* LE: a newer generation has the name */
-	bool detached;			/* L: has no place in the store */
+	bool detached;			/* L: has no place in the store, … */
+	bool no_store;			/* L: … because its origin forbids that */
 	int error;			/* L: a refusal, repeated until … */
 	int64_t error_until_ms;		/* L */
 	struct store_record rec;	/* LE; the saver copies it */
@@ -65,6 +67,7 @@ struct entry {
 	int64_t checked_ms;		/* LE: when the origin last confirmed
 					   this version, or could not be asked */
 	int unconfirmed;		/* L: why it could not; 0: it could */
+	uint64_t checks;		/* L: how often it has been asked */
 	uint64_t revision;		/* L: counts changes of what is said of
 					   it, even when it is complete */
 	int fd;				/* LE: set before KNOWN, -1 before; once
@@ -90,6 +93,14 @@ struct entry {
 	bool dirty;			/* L: differs from the stored record */
 	_Atomic bool young;		/* known, but not to the store yet */
 	_Atomic bool opened;		/* not only peeked at */
+	struct order *order, *check;	/* L: order.h */
+	_Atomic bool ordered;		/* there is one of them */
+	bool final;			/* save_lock: its record says complete */
+
+	/* for those who look at it: */
+	_Atomic uint64_t rate;		/* bytes/s, of late */
+	_Atomic unsigned connections;
+	_Atomic int trouble;		/* last_error */
 
 	/* saver's queue, its lock */
 	struct entry *save_next;
@@ -114,6 +125,9 @@ struct entry {
 	bool plan_due;
 	struct claim claim;		/* to a connection; and how many it
 					   has */
+	uint64_t came, metered;		/* bytes; by metered_ms */
+	int64_t metered_ms;
+	bool told;			/* that it is complete */
 	bool resolved_again;		/* after an expired target */
 	bool no_range;			/* not to be trusted: ask without Range */
 	bool afresh;			/* ask next on a connection of its own */
@@ -208,7 +222,9 @@ bool entry_park_locked(struct entry *e, struct cache_waiter *w);
 bool entry_fresh_locked(const struct entry *e, const struct cache_file *f);
 int entry_refusal_locked(struct entry *e);	/* 0: none in force */
 
-/* 0 or -ENOMEM. */
+/* What a record says, of this URL; what an entry does. 0 or -ENOMEM. */
+int record_info(const struct store_record *r, const char *url,
+		struct cache_info *out);
 int entry_info_locked(const struct entry *e, struct cache_info *out);
 
 /* What the engine asks of the table (cache.c).
@@ -221,6 +237,13 @@ int cache_create_data(struct cache *c, struct entry *e, int *fd);
  * caller's) that takes over the table and the store's name. Old is superseded.
  * NULL: no memory, nothing changed. */
 struct entry *cache_supersede(struct cache *c, struct entry *old);
+
+/* Something has happened that others may want to know: see command.h. Any lock
+ * but the entry's may be held. */
+void cache_tell(struct entry *e, enum cache_event_kind kind, int error);
+/* The origin has refused e for good: so nobody who has ordered it waits any
+ * longer. No lock held. */
+void cache_refused(struct entry *e, int error);
 
 /* What came of an attempt to write under e's name: 0, or -errno. Any lock but
  * the evictor's may be held. */

@@ -22,6 +22,8 @@ struct evictor {
 	pthread_cond_t changed;
 	struct evict *files;		/* until scanned, what is due */
 	bool news, urged, stopping;
+	bool count;			/* have the folder read, whatever the
+					   limits say */
 };
 
 static void used_locked(struct evictor *v, const char *name)
@@ -55,6 +57,23 @@ void evictor_urge(struct evictor *v)
 	v->urged = true;
 	pthread_cond_signal(&v->changed);
 	pthread_mutex_unlock(&v->lock);
+}
+
+bool evictor_totals(struct evictor *v, uint64_t *files, uint64_t *bytes)
+{
+	bool known;
+
+	pthread_mutex_lock(&v->lock);
+	known = v->scanned;
+	if (known) {
+		*files = evict_count(v->files);
+		*bytes = evict_total(v->files);
+	} else if (!v->count) {
+		v->count = v->news = true;
+		pthread_cond_signal(&v->changed);
+	}
+	pthread_mutex_unlock(&v->lock);
+	return known;
 }
 
 static bool is_stopping(struct evictor *v)
@@ -225,7 +244,7 @@ static void remove_files(struct evictor *v, const struct evict_limits *l,
 			 removed, freed >> 20);
 }
 
-static void keep_limits(struct evictor *v, bool urged)
+static void keep_limits(struct evictor *v, bool urged, bool count)
 {
 	const struct conf *conf = cache_conf(v->cache);
 	struct evict_limits l = {
@@ -247,7 +266,7 @@ static void keep_limits(struct evictor *v, bool urged)
 			room.wanted = total < EVICTOR_URGENT ? total :
 				EVICTOR_URGENT;
 	}
-	if (!asked && room.free >= l.min_free && !room.wanted)
+	if (!asked && !count && room.free >= l.min_free && !room.wanted)
 		return;
 	if (v->scanned || scan(v) == 0)
 		remove_files(v, &l, &room);
@@ -271,7 +290,7 @@ static void wait_until_locked(struct evictor *v, int64_t until_ms,
 static void *evictor_main(void *arg)
 {
 	struct evictor *v = arg;
-	bool urged, stopping = false;
+	bool urged, count, stopping = false;
 	int64_t looked;
 
 	pthread_setname_np(pthread_self(), "evictor");
@@ -279,9 +298,10 @@ static void *evictor_main(void *arg)
 		look_at_due(v);
 		pthread_mutex_lock(&v->lock);
 		urged = v->urged;
+		count = v->count;
 		v->urged = v->news = false;
 		pthread_mutex_unlock(&v->lock);
-		keep_limits(v, urged);
+		keep_limits(v, urged, count);
 		looked = now_ms();
 
 		pthread_mutex_lock(&v->lock);

@@ -42,6 +42,10 @@ void evictor_look(struct evictor *v);
 /* The disk would not take something. Any thread; does not wait. */
 void evictor_urge(struct evictor *v);
 
+/* How many files there are and what they take on the disk. False: that is not
+ * known yet, but will be soon. Any thread. */
+bool evictor_totals(struct evictor *v, uint64_t *files, uint64_t *bytes);
+
 /* End the thread, after the file it is removing. Idempotent. */
 void evictor_stop(struct evictor *v);
 /* Write down what was used meanwhile, free it. NULL is fine. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cut.h"
+#include "core.h"
 #include "engine.h"
 #include "fetch.h"
 #include "log.h"
@@ -16,12 +17,16 @@
 /* One that waits for a connection looks for one to take so often. */
 #define UNMET_MS 500
 #define IDLE_CONNECTIONS 64
+/* How often it is looked how fast bytes come. */
+#define METER_MS 500
 
 void fetch_hot(struct fetch *f, struct entry *e)
 {
 	if (e->hot)
 		return;
 	e->hot = true;
+	e->metered_ms = now_ms();
+	e->metered = e->came;
 	entry_ref(e);
 	e->hot_prev = NULL;
 	e->hot_next = f->hot;
@@ -39,6 +44,8 @@ static void hot_remove(struct fetch *f, struct entry *e)
 	if (e->hot_next)
 		e->hot_next->hot_prev = e->hot_prev;
 	e->hot = false;
+	e->connections = 0;
+	e->rate = 0;
 	entry_unref(e);
 }
 
@@ -51,7 +58,7 @@ void fetch_changed(struct fetch *f, struct entry *e, bool save_at_once)
 
 static bool is_idle(const struct entry *e)
 {
-	return !e->plan_due && !e->claim.held &&
+	return !e->plan_due && !e->claim.held && !e->ordered &&
 		e->claim.priority == CLAIM_NONE &&
 		e->wake_ms == INT64_MAX && !atomic_load(&e->n_waiters);
 }
@@ -109,6 +116,20 @@ static bool is_due_again(struct fetch *f, struct entry *e, int64_t now)
 		 now - e->planned_ms >= UNMET_MS);
 }
 
+/* How fast bytes of e come, over the last two measurements. */
+static void meter(struct entry *e, int64_t now)
+{
+	uint64_t n = e->came - e->metered;
+
+	if (now - e->metered_ms < METER_MS)
+		return;
+	e->rate = (e->rate + n * 1000 / (uint64_t)(now - e->metered_ms)) / 2;
+	e->metered_ms = now;
+	e->metered = e->came;
+	if (n)
+		cache_tell(e, CACHE_EVENT_PROGRESS, 0);
+}
+
 static void tick(struct fetch *f, int64_t now)
 {
 	struct entry *e, *next;
@@ -119,6 +140,7 @@ static void tick(struct fetch *f, int64_t now)
 	check_stalls(f, now);
 	for (e = f->hot; e; e = next) {
 		next = e->hot_next;
+		meter(e, now);
 		entry_expire(e, now, e->last_error ? e->last_error :
 			     -ETIMEDOUT);
 		if (now >= e->wake_ms || is_due_again(f, e, now))

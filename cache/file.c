@@ -329,9 +329,17 @@ static bool is_sound(struct entry *e, enum where where, int fd, uint64_t end)
 	return sound;
 }
 
+static ssize_t counted(struct entry *e, ssize_t n)
+{
+	if (n >= 0)
+		count_read(&e->cache->counts, (size_t)n);
+	return n;
+}
+
 ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 		      size_t min)
 {
+	struct entry *e = f->entry;
 	enum where where;
 	ssize_t n;
 	int data, err = 0;
@@ -340,12 +348,12 @@ ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 		n = readable(f, NULL, len, off, min, &where, &data);
 		if (n < 0)
 			return n;
-		if (n > 0 && !is_sound(f->entry, where, data, off + n)) {
-			err = cut_report(f->entry, data);
+		if (n > 0 && !is_sound(e, where, data, off + n)) {
+			err = cut_report(e, data);
 			continue;
 		}
 		*fd = where == IN_MEMORY ? -1 : data;
-		return n;
+		return counted(e, n);
 	}
 	return err;
 }
@@ -376,7 +384,7 @@ ssize_t cache_lend(struct cache_file *f, void *buf, size_t len, uint64_t off,
 	while (!err) {
 		n = readable(f, buf, len, off, min, &where, &fd);
 		if (n > 0 && where == ON_DISK && borrow(e, off, n, loan))
-			return n;
+			return counted(e, n);
 		if (n > 0 && where != COPIED)
 			err = io_read(fd, buf, n, off);
 		if (n > 0 && !err && where == ON_DISK &&
@@ -385,7 +393,7 @@ ssize_t cache_lend(struct cache_file *f, void *buf, size_t len, uint64_t off,
 		if (n == -ENODATA || err == -ENODATA)
 			err = cut_report(e, fd);
 		else
-			return err ? err : n;
+			return err ? err : counted(e, n);
 	}
 	return err;
 }
@@ -452,8 +460,11 @@ bool cache_await(struct cache_waiter *w)
 			cache_conf(e->cache)->read_timeout * INT64_C(1000);
 	if (w->min)
 		file_read_locked(w->file, w->off, w->min, true);
-	if (entry_park_locked(e, w))
+	if (entry_park_locked(e, w)) {
 		urgency = urgency_locked(e, w);
+		if (w->min)
+			count_one(&e->cache->counts.waits);
+	}
 	pthread_mutex_unlock(&e->lock);
 	if (urgency == TO_BE_PLANNED)
 		fetch_kick(fetch, e);

@@ -401,7 +401,7 @@ static void stop_idle(struct plan *p, bool filling)
 		if (!view_flight(p, i, &f) || view_left(p, &f) <= little ||
 		    !view_background(p, i, &f))
 			continue;
-		if (filling && !p->displaced)
+		if ((filling || order_holds(p, &f)) && !p->displaced)
 			continue;
 		if (!filling && view_in_window(p, &f, PLAN_WINDOW_MIN))
 			continue;
@@ -418,14 +418,16 @@ static void stop_idle(struct plan *p, bool filling)
 static void plan_probe(struct plan *p)
 {
 	struct extent want, gap;
+	bool used = p->in->probe || p->waiting;
 
-	if (p->in->n_flights || !(p->in->probe || p->waiting) ||
+	if (p->in->n_flights || !(used || order_missing(p)) ||
 	    !view_gap(p, 0, p->limit, &gap))
 		return;
 	want.start = gap.start;
 	want.end = plus(gap.start, PLAN_PROBE);
 	gather(p, &want);
-	start(p, PLAN_URGENT, want.start, least(reach(p, &want), gap.end));
+	start(p, used ? PLAN_URGENT : PLAN_BACKGROUND, want.start,
+	      least(reach(p, &want), gap.end));
 }
 
 /* The origin gives all or nothing; or where all ends is not known. */
@@ -438,7 +440,7 @@ static bool whole_wanted(const struct plan *p)
 {
 	struct extent hole;
 
-	if (p->waiting || p->in->probe)
+	if (p->waiting || p->in->probe || order_missing(p))
 		return true;
 	if (!extent_hole(p->in->present, 0, p->limit, &hole))
 		return false;
@@ -481,6 +483,7 @@ static void plan_whole(struct plan *p)
 	}
 	for (size_t i = 0; i < p->in->n_cursors; i++)
 		used |= !view_idle(p, &p->in->cursors[i]);
+	used |= order_missing(p);
 	for (size_t i = 0; i < p->in->n_flights && !used; i++)
 		stop_whole(p, i);
 }
@@ -488,6 +491,7 @@ static void plan_whole(struct plan *p)
 static void plan_ranges(struct plan *p)
 {
 	bool filling = fill_allowed(p);
+	struct extent piece;
 
 	if (p->unserved)
 		serve_waits(p);
@@ -497,6 +501,8 @@ static void plan_ranges(struct plan *p)
 	/* What is left over for want of room was more urgent. */
 	if (!p->cramped)
 		read_ahead(p);
+	while (!p->cramped && order_next(p, &piece) && room(p, 1))
+		start(p, PLAN_BACKGROUND, piece.start, piece.end);
 	if (!p->cramped && filling)
 		fill(p);
 }

@@ -125,6 +125,8 @@ struct plan_input {
 	bool crowded;		/* readers of other resources wait for one of
 				   their connections */
 	enum plan_fill fill;
+	const struct extent_set *ordered;	/* wanted without a reader, behind
+						   all readers; or NULL */
 	uint64_t rate;		/* bytes/s of one connection, 0 unknown */
 	uint64_t latency_us;	/* request to first byte, 0 unknown */
 	int64_t now_ms;		/* monotonic */

@@ -99,6 +99,15 @@ uint64_t view_horizon(const struct plan *p, const struct plan_cursor *c);
 bool view_in_window(const struct plan *p, const struct extent *f,
 		    uint64_t slack);
 
+/* ---- plan_order.c: what was ordered ------------------------------------------ */
+
+/* Some of it is not here. */
+bool order_missing(const struct plan *p);
+/* f brings some of it. */
+bool order_holds(const struct plan *p, const struct extent *f);
+/* The next piece to ask for, if it is time: behind all readers. */
+bool order_next(const struct plan *p, struct extent *piece);
+
 static inline uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

@@ -49,7 +49,7 @@ static bool is_for_good(struct entry *e, int err, int fd)
 	return err == -ESTALE && cut_report(e, fd) == -EIO;
 }
 
-static void save(struct saver *s, struct entry *e)
+int save_now(struct store *s, struct entry *e)
 {
 	struct store_record copy;
 	int fd, err = 0;
@@ -65,7 +65,7 @@ static void save(struct saver *s, struct entry *e)
 	fd = e->fd;
 	pthread_mutex_unlock(&e->lock);
 	if (write && !err) {
-		err = store_save(s->store, e->name, &copy, fd);
+		err = store_save(s, e->name, &copy, fd);
 		if (!err)
 			e->young = false;
 		cache_stored(e, err);
@@ -73,7 +73,7 @@ static void save(struct saver *s, struct entry *e)
 	}
 	pthread_mutex_unlock(&e->save_lock);
 	if (!err)
-		return;
+		return 0;
 	/* The old record stands. The next change tries again, unless that is
 	 * no use. */
 	for_good = is_for_good(e, err, fd);
@@ -83,6 +83,7 @@ static void save(struct saver *s, struct entry *e)
 		e->detached = true;
 	pthread_mutex_unlock(&e->lock);
 	log_warn(LOG_STORE, "%s: not saved: %s", e->label, strerror(-err));
+	return err;
 }
 
 /* Wait until something is queued and has rested for the interval. False: the
@@ -117,7 +118,7 @@ static void *saver_main(void *arg)
 			batch = e->save_next;
 			e->save_queued = false;
 			pthread_mutex_unlock(&s->lock);
-			save(s, e);
+			save_now(s->store, e);
 			entry_unref(e);
 			pthread_mutex_lock(&s->lock);
 		}

@@ -19,6 +19,10 @@ int saver_start(struct store *store, struct saver **out);	/* 0, -errno */
  * to it meanwhile. Any thread, no locks held but entry's save_lock. */
 void saver_queue(struct saver *s, struct entry *e, bool at_once);
 
+/* Save it now, if it is dirty, in the caller's thread: 0 or -errno, and it stays
+ * dirty. No locks held. */
+int save_now(struct store *s, struct entry *e);
+
 /* Write what is queued, end the thread, free it. */
 void saver_stop(struct saver *s);
 

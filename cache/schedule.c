@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core.h"
 #include "engine.h"
 #include "log.h"
 
@@ -33,6 +34,7 @@ static void transfer_link(struct fetch *f, struct transfer *t)
 	t->next = t->entry->transfers;
 	t->entry->transfers = t;
 	t->entry->claim.held++;
+	count_one(&t->entry->cache->counts.transfers);
 }
 
 static void entry_unlink(struct transfer *t)
@@ -57,6 +59,7 @@ static void transfer_end(struct transfer *t)
 	if (t->all_next)
 		t->all_next->all_prev = t->all_prev;
 	entry_unlink(t);
+	t->entry->cache->counts.transfers--;
 	h->came += t->body_bytes - t->counted_bytes;
 	t->entry->plan_due = true;
 	transfer_free(t);
@@ -111,6 +114,7 @@ static bool transfer_start(struct fetch *f, struct entry *e, uint64_t start,
 	}
 	t->host->active++;
 	transfer_link(f, t);
+	count_one(&e->cache->counts.requests);
 	log_debug(LOG_FETCH, "%s: %" PRIu64 "-%" PRIu64 "%s", e->label, start,
 		  end, conditional ? " validate" : "");
 	return true;
@@ -129,6 +133,7 @@ static void transfer_again(struct fetch *f, struct transfer *t)
 		t->host = h;
 		h->active++;
 	}
+	count_one(&t->entry->cache->counts.requests);
 	if (curl_multi_add_handle(f->multi, t->easy))
 		transfer_end(t);
 }
@@ -383,16 +388,16 @@ static void carry_out(struct fetch *f, struct entry *e,
 /* Ask the origin whether what we have still holds; unless it could not be
  * reached a moment ago. */
 static void validate(struct fetch *f, struct entry *e, int64_t now,
-		     struct flight_list *own)
+		     enum plan_priority priority, struct flight_list *own)
 {
 	const struct plan_action ask = {
-		.verb = PLAN_START, .priority = PLAN_URGENT,
+		.verb = PLAN_START, .priority = priority,
 		/* The body of a changed one is kept. */
 		.start = 0, .end = e->no_range ? PLAN_SIZE_UNKNOWN : PLAN_PROBE,
 	};
 	struct host *h = host_of(f, e);
 
-	if (h && now < h->down_until_ms)
+	if (h && now < h->down_until_ms && !e->ordered)
 		entry_unconfirmed(e, -EHOSTUNREACH);
 	else
 		start_planned(f, e, &ask, true, own);
@@ -405,7 +410,7 @@ static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 	struct plan_cursor cursors[CURSORS_MAX];
 	struct plan_action actions[PLAN_ACTIONS_MAX];
 	struct plan_wait waits[WAITS_MAX];
-	bool facts, validating = false;
+	bool facts, asks, validating = false;
 	size_t i, n = 0;
 	struct plan_input in = {
 		.present = &e->rec.present,
@@ -429,6 +434,8 @@ static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 	if (e->memory)
 		in.fill = PLAN_FILL_NONE;
 	in.probe = facts && e->state == ENTRY_NEW;
+	in.ordered = order_wanted_locked(e);
+	asks = order_asks_locked(e, &facts);
 	n = plan_next(&in, actions, &e->wake_ms);
 	e->soon = (struct extent){ 0, 0 };
 	set_quiet_locked(e, &in);
@@ -437,8 +444,9 @@ static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 	pthread_mutex_unlock(&e->lock);
 
 	set_priorities(&in, &own);
-	if (facts && e->state == ENTRY_KNOWN && !validating)
-		validate(f, e, now, &own);
+	if ((facts || asks) && e->state == ENTRY_KNOWN && !validating)
+		validate(f, e, now, facts ? PLAN_URGENT : PLAN_BACKGROUND,
+			 &own);
 	for (i = 0; i < n; i++)
 		if (actions[i].verb != PLAN_START || now >= e->retry_ms)
 			carry_out(f, e, &actions[i], &own);
@@ -450,11 +458,25 @@ static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 		e->plan_due = true;
 }
 
+/* What others want to know of e: that it is complete, that an order has come to
+ * its end, how it fares. */
+static void notice(struct entry *e, int64_t now)
+{
+	if (e->complete && !e->told) {
+		e->told = true;
+		count_one(&e->cache->counts.completed);
+		cache_tell(e, CACHE_EVENT_COMPLETE, 0);
+	}
+	order_settle(e, now);
+	e->trouble = e->last_error;
+}
+
 void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
 {
 	struct host *h = host_of(f, e);
 
 	e->plan_due = false;
+	notice(e, now);
 	e->wake_ms = INT64_MAX;
 	e->planned_ms = now;
 	claim_reset(&e->claim);
@@ -462,6 +484,9 @@ void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
 		plan(f, h, e, now);
 	if (e->claim.priority == CLAIM_NONE)
 		claim_leave(&e->claim);
+	if (e->ordered && e->wake_ms > now + ORDER_LOOK_MS)
+		e->wake_ms = now + ORDER_LOOK_MS;
+	e->connections = e->claim.held;
 	if (h)
 		host_offer(f, h);
 }

@@ -182,6 +182,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	if (!t->body_ms)
 		t->body_ms = t->progress_ms;
 	t->body_bytes += len;
+	count_more(&t->entry->cache->counts.fetched, len);
 	n = len;
 	while (n && t->pos < t->end) {
 		part = t->end - t->pos < n ? t->end - t->pos : n;

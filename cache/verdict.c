@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core.h"
 #include "engine.h"
 #include "fields.h"
 #include "log.h"
@@ -95,7 +96,7 @@ static int adopt(struct transfer *t)
 	 * 5.2.2.5). */
 	if (t->reply.fresh.no_store) {
 		pthread_mutex_lock(&e->lock);
-		e->detached = true;
+		e->detached = e->no_store = true;
 		pthread_mutex_unlock(&e->lock);
 	}
 	err = cache_create_data(e->cache, e, &fd);
@@ -109,6 +110,7 @@ static int adopt(struct transfer *t)
 		return err;
 	}
 	fetch_changed(t->fetch, e, true);
+	cache_tell(e, CACHE_EVENT_BEGUN, 0);
 	if (t->facts.size == REPLY_SIZE_UNKNOWN)
 		log_info(LOG_FETCH, "%s: length unknown", e->label);
 	else
@@ -282,6 +284,7 @@ static void failed(struct transfer *t, int error, int64_t now)
 	if (t->new_bytes)
 		e->failures = 0;
 	e->failures++;
+	count_one(&e->cache->counts.retries);
 	e->failed_ms = e->retry_ms = now;
 	/* A connection that brought something is worth going on at once. */
 	if (t->new_bytes < TRANSFER_BUFFER)

@@ -1,0 +1,127 @@
+/* What is asked of the cache besides reading. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core.h"
+#include "evictor.h"
+#include "fetch.h"
+#include "save.h"
+
+/* Order something of the current entry of a URL. */
+static int order(struct cache *c, const char *url, bool check, uint64_t start,
+		 uint64_t end, struct cache_watch *w)
+{
+	struct entry *e, *next;
+	int err = cache_entry(c, url, &e);
+
+	while (!err) {
+		err = check ? order_check(e, w) : order_fetch(e, start, end, w);
+		if (err != -EAGAIN) {
+			entry_unref(e);
+			return err;
+		}
+		err = cache_entry_again(e, &next);
+		entry_unref(e);
+		e = next;
+	}
+	return err;
+}
+
+int cache_fetch_watched(struct cache *c, const char *url, uint64_t start,
+			uint64_t end, struct cache_watch *w)
+{
+	if (start >= end)
+		return -EINVAL;
+	return order(c, url, false, start, end, w);
+}
+
+int cache_fetch(struct cache *c, const char *url, uint64_t start, uint64_t end)
+{
+	return cache_fetch_watched(c, url, start, end, NULL);
+}
+
+int cache_fetch_stop(struct cache *c, const char *url)
+{
+	struct entry *e;
+	int err = cache_entry(c, url, &e);
+
+	if (err)
+		return err;
+	if (order_end_fetch(e, -ECANCELED))
+		fetch_kick(c->fetch, e);
+	else
+		err = -ENOENT;
+	entry_unref(e);
+	return err;
+}
+
+int cache_validate(struct cache *c, const char *url, struct cache_watch *w)
+{
+	return order(c, url, true, 0, 0, w);
+}
+
+bool cache_watch_cancel(struct cache_watch *w)
+{
+	return messenger_cancel(w->messenger, w);
+}
+
+void cache_refused(struct entry *e, int error)
+{
+	count_one(&e->cache->counts.errors);
+	if (!order_end_fetch(e, error))
+		cache_tell(e, CACHE_EVENT_FAILED, error);
+	order_end_check(e, error);
+}
+
+int cache_pin(struct cache *c, const char *url, bool pinned)
+{
+	struct entry *e;
+	int err = c->stopping ? -ESHUTDOWN : cache_entry(c, url, &e);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&e->lock);
+	if (e->state != ENTRY_KNOWN || e->detached) {
+		err = -ENOENT;
+	} else if (e->rec.pinned != pinned) {
+		e->rec.pinned = pinned;
+		e->revision++;
+		e->dirty = true;
+	}
+	pthread_mutex_unlock(&e->lock);
+	if (!err)
+		err = save_now(c->store, e);
+	if (!err)	/* what was found pinned may go now */
+		evictor_used(c->evictor, e->name);
+	entry_unref(e);
+	return err;
+}
+
+int cache_reset(struct cache *c, const char *url, struct cache_watch *w)
+{
+	bool pinned = false;
+	struct entry *e;
+	int err = cache_entry(c, url, &e);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&e->lock);
+	pinned = e->rec.pinned;
+	pthread_mutex_unlock(&e->lock);
+	entry_unref(e);
+	err = cache_drop(c, url);
+	if (!err)
+		err = cache_entry(c, url, &e);
+	if (err)
+		return err;
+	if (pinned) {
+		pthread_mutex_lock(&e->lock);
+		e->rec.pinned = true;
+		pthread_mutex_unlock(&e->lock);
+	}
+	err = cache_fetch_watched(c, url, 0, CACHE_SIZE_UNKNOWN, w);
+	entry_unref(e);
+	return err;
+}
