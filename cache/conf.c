@@ -372,10 +372,11 @@ char *conf_default_path(void)
 	return n < 0 ? NULL : path;
 }
 
-int conf_set(struct conf *c, const char *key, const char *value, char **error)
+int conf_set_in(struct conf *c, const char *folder, const char *key,
+		const char *value, char **error)
 {
 	const struct conf_key *k = conf_find(CONF_GLOBAL, key);
-	char *folder, *reason = NULL;
+	char *reason = NULL;
 	int err;
 
 	if (!k)
@@ -385,12 +386,19 @@ int conf_set(struct conf *c, const char *key, const char *value, char **error)
 		return setting_refuse(error, -EINVAL, "-o %s: the list of "
 				      "processes would show it; token_file is "
 				      "for that", key);
-	folder = getcwd(NULL, 0);	/* gone: "/" is as good as any */
-	err = setting_assign(k, c, value, folder ? folder : "/", &reason);
+	err = setting_assign(k, c, value, folder, &reason);
 	if (reason)
 		err = setting_refuse(error, err, "-o %s=%s: %s", key,
 				     value ? value : "", reason);
 	free(reason);
+	return err;
+}
+
+int conf_set(struct conf *c, const char *key, const char *value, char **error)
+{
+	char *folder = getcwd(NULL, 0);	/* gone: "/" is as good as any */
+	int err = conf_set_in(c, folder ? folder : "/", key, value, error);
+
 	free(folder);
 	return err;
 }

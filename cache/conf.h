@@ -138,6 +138,10 @@ int conf_read(struct conf *c, const char *path, bool must_exist, char **error);
  * -EINVAL with *error set ("-o KEY=VALUE: reason"); -ENOMEM. *c is as it was
  * unless 0. */
 int conf_set(struct conf *c, const char *key, const char *value, char **error);
+/* The same with relative paths relative to folder (absolute), not to the current
+ * one. */
+int conf_set_in(struct conf *c, const char *folder, const char *key,
+		const char *value, char **error);
 
 /* Before c takes the place of the settings in force: what can't be changed while
  * the program runs is made as it is in `now`. *kept: the names of those that

@@ -16,7 +16,9 @@
 
 #include "cache/cache.h"
 #include "cache/log.h"
+#include "cache/setting.h"
 #include "http/serve.h"
+#include "hangup.h"
 #include "mount.h"
 #include "notify.h"
 #include "options.h"
@@ -26,11 +28,13 @@
 struct program {
 	struct options options;
 	struct conf conf;
+	char *folder;		/* it was started in, for relative paths */
 	char *mountpoint, *mount_options;
 	struct cache *cache;
 	struct serve *serve;
 	struct mount *mount;
 	struct notify *watchdog;
+	struct hangup *hangup;
 	bool attached;
 	int parent;		/* where the parent waits for one byte, or -1 */
 };
@@ -58,26 +62,57 @@ static int say_free(char *reason)
 
 /* ---- before anything runs ---------------------------------------------- */
 
-static int load_settings(struct program *p)
+/* The ini and what the command line puts over it, over the defaults in *c. */
+static int read_settings(const struct program *p, struct conf *c,
+			 char **mount_options, char **error)
 {
 	const struct options *o = &p->options;
-	char *error = NULL, *path = NULL;
-	int r;
+	char *path = o->config ? setting_path(o->config, p->folder) :
+				 conf_default_path();
+	int r = o->config && !path ? -ENOMEM : 0;
 
-	if (!o->config)
-		path = conf_default_path();
-	if (o->config || path) {
-		r = conf_read(&p->conf, o->config ? o->config : path,
-			      o->config, &error);
-		free(path);
-		if (r < 0)
-			return say_free(error);
-	}
-	if (options_apply(o, &p->conf, &p->mount_options, &error) < 0)
-		return say_free(error);
+	if (path)
+		r = conf_read(c, path, o->config, error);
+	free(path);
+	if (r == 0)
+		r = options_apply(o, c, p->folder, mount_options, error);
+	if (r < 0)
+		return r;
 	if (o->debug)
-		p->conf.log_level = LOG_LEVEL_DEBUG;
-	if (o->no_mount && !p->conf.http.n)
+		c->log_level = LOG_LEVEL_DEBUG;
+	if (!o->no_mount)
+		mount_limit_timeout(c);
+	return 0;
+}
+
+/* For cache_reload. */
+static int read_again(void *program, struct conf *out, char **error)
+{
+	char *mount_options = NULL;
+	struct conf c;
+	int r = conf_init(&c);
+
+	if (r < 0)
+		return r;
+	r = read_settings(program, &c, &mount_options, error);
+	free(mount_options);
+	if (r < 0)
+		conf_fini(&c);
+	else
+		*out = c;
+	return r;
+}
+
+static int load_settings(struct program *p)
+{
+	char *error = NULL;
+
+	p->folder = getcwd(NULL, 0);
+	if (!p->folder)		/* gone: "/" is as good as any */
+		p->folder = strdup("/");
+	if (!p->folder || read_settings(p, &p->conf, &p->mount_options, &error))
+		return say_free(error);
+	if (p->options.no_mount && !p->conf.http.n)
 		return say("--no-mount and http=off leave nothing to do");
 	return 0;
 }
@@ -181,7 +216,6 @@ static void detach(struct program *p)
 static void stop_signals(sigset_t *set)
 {
 	sigemptyset(set);
-	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 }
@@ -202,7 +236,6 @@ static int loop_until_signal(struct program *p)
 
 	stop_signals(&set);
 	ending = p->mount;
-	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
@@ -227,8 +260,6 @@ static int start_cache(struct program *p)
 	const char *dir = p->conf.cache_dir;
 	int r;
 
-	if (!p->options.no_mount)
-		mount_limit_timeout(&p->conf);
 	r = cache_start(&p->conf, &p->cache);
 	if (r == -EBUSY)
 		return say("%s: another spoolfs uses this cache (%s/lock says "
@@ -236,6 +267,7 @@ static int start_cache(struct program *p)
 			   dir, dir);
 	if (r < 0)
 		return say("%s: %s", dir, strerror(-r));
+	cache_on_reload(p->cache, read_again, p);
 	return 0;
 }
 
@@ -331,6 +363,7 @@ static int run(struct program *p)
 	int r;
 
 	stop_signals(&set);
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);	/* threads inherit it */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);	/* a limit of file sizes is an EFBIG */
@@ -345,11 +378,14 @@ static int run(struct program *p)
 		r = start_mount(p);
 	if (r == 0) {
 		announce(p);
-		r = report(p);
+		r = hangup_watch(p->cache, &p->hangup);
+		if (r == 0)
+			r = report(p);
 		if (r == 0)
 			r = p->mount ? loop_until_signal(p) : wait_for_signal();
 		if (r < 0)
 			log_error(LOG_CORE, "%s", strerror(-r));
+		hangup_unwatch(p->hangup);
 		notify_unwatch(p->watchdog);
 		notify_send("STOPPING=1");
 		log_info(LOG_CORE, "ending");
@@ -369,6 +405,7 @@ static int mount_or_serve(struct program *p)
 	    (p->options.foreground || fork_daemon(p, &status) == 0))
 		status = run(p);
 	conf_fini(&p->conf);
+	free(p->folder);
 	free(p->mountpoint);
 	free(p->mount_options);
 	return status;

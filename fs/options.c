@@ -259,8 +259,8 @@ static int list_add(char **list, const char *text)
 	return 0;
 }
 
-static int setting_apply(const char *text, struct conf *c, char **list,
-			 char **error)
+static int setting_apply(const char *text, struct conf *c, const char *folder,
+			 char **list, char **error)
 {
 	const char *equals = strchr(text, '=');
 	char *key = strndup(text, equals ? (size_t)(equals - text) :
@@ -269,7 +269,7 @@ static int setting_apply(const char *text, struct conf *c, char **list,
 
 	if (!key)
 		return -ENOMEM;
-	r = conf_set(c, key, equals ? equals + 1 : "", error);
+	r = conf_set_in(c, folder, key, equals ? equals + 1 : "", error);
 	if (r == -ENOENT) {
 		switch (kind_of(key, equals)) {
 		case FOR_LIBFUSE:
@@ -299,7 +299,7 @@ static int list_add_names(const struct options *o, char **list)
 	return r < 0 ? r : list_add(list, "subtype=spoolfs");
 }
 
-int options_apply(const struct options *o, struct conf *c,
+int options_apply(const struct options *o, struct conf *c, const char *folder,
 		  char **mount_options, char **error)
 {
 	char *list = NULL;
@@ -308,7 +308,8 @@ int options_apply(const struct options *o, struct conf *c,
 
 	*error = NULL;
 	for (i = 0; r == 0 && i < o->n_settings; i++)
-		r = setting_apply(o->settings[i], c, &list, error);
+		r = setting_apply(o->settings[i], c, folder, &list,
+				  error);
 	if (r < 0)
 		free(list);
 	else

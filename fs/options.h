@@ -27,9 +27,10 @@ struct options {
 int options_parse(int argc, char **argv, struct options *out, char **error);
 void options_fini(struct options *o);
 
-/* Put the -o options over c; *mount_options gets those for libfuse as one
- * list, fsname and subtype added (caller frees). Errors as above. */
-int options_apply(const struct options *o, struct conf *c,
+/* Put the -o options over c, relative paths relative to folder (absolute);
+ * *mount_options gets those for libfuse as one list, fsname and subtype added
+ * (caller frees). Errors as above. */
+int options_apply(const struct options *o, struct conf *c, const char *folder,
 		  char **mount_options, char **error);
 
 void options_help(FILE *out);

@@ -120,6 +120,18 @@ def signs_of_life(s):
 
 
 @case
+def reloading(s):
+    "RELOADING=1 and READY=1 around a look at the settings"
+    m = Manager(s, usec=None)
+    d = s.spoolfs(mount=False)
+    m.wait("READY=1")
+    os.kill(d.pid, signal.SIGHUP)
+    m.wait("RELOADING=1")
+    wait_for(lambda: [x for _, x in m.messages].count("READY=1") == 2,
+             "READY=1 again", 20 * SLACK)
+
+
+@case
 def stopped(s):
     "no sign of life while the process is stopped, and again when it goes on"
     m = Manager(s, usec=200000)

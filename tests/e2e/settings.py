@@ -171,6 +171,83 @@ header_file = {header_file}
     ok(h.get("user-agent", "").startswith("spoolfs"), "our own user agent")
 
 
+def hang_up(d, said):
+    """SIGHUP, and what the log says then, from the line on that has it."""
+    before = len(d.log())
+    os.kill(d.pid, signal.SIGHUP)
+    wait_for(lambda: said in d.log()[before:], said, 20 * SLACK)
+    return d.log()[before:]
+
+
+@case
+def read_again(s):
+    "SIGHUP puts changed settings in force, and keeps what can't be changed"
+    o = s.origin("* body=x\n")
+    text = "read_timeout = 9\n[origin \"*\"]\nuser_agent = %s\n"
+    ini = s.ini(text % "first/1")
+    for detach in (False, True):
+        # Relative to where it was started; a daemon is elsewhere.
+        d = s.spoolfs(args=["-c", os.path.relpath(ini)], detach=detach,
+                      options={"log_level": None})
+
+        def agent(path):
+            o.reset()
+            equal(read(d.path(o.url(path))), b"x", path)
+            return dict(o.log()[0]["headers"]).get("User-Agent")
+
+        equal(agent("/a.mp4"), "first/1", "as it was")
+        s.write(os.path.basename(ini), text % "second/2")
+        os.kill(d.pid, signal.SIGHUP)
+        n = iter(range(10000))
+        wait_for(lambda: agent(f"/{next(n)}.mp4") == "second/2",
+                 "the new settings", 20 * SLACK)
+        equal(d.terminate(), 0, "exit status")
+        s.write(os.path.basename(ini), text % "first/1")
+
+
+@case
+def read_again_badly(s):
+    "a bad file changes nothing and is told by its line"
+    o = s.origin("* body=x\n")
+    ini = s.ini("")
+    d = s.spoolfs(args=["-c", ini], options={"fill": "none"})
+    for bad, why in (("fill = all\nnonsense = 1\n", f"{ini}:2: unknown key"),
+                     ("[origin \"*\"]\nuser_agent = x\n[file \"\"]\n",
+                      f"{ini}:3: [file]: not the name")):
+        s.write(os.path.basename(ini), bad)
+        hang_up(d, "stay as they were: " + why)
+        equal(read(d.path(o.url("/a.mp4"))), b"x", "it goes on")
+    ok(not o.log()[0]["headers"] or
+       ["User-Agent", "x"] not in o.log()[0]["headers"], "nothing is taken")
+    s.write(os.path.basename(ini), "")
+    os.chmod(ini, 0o600)
+    ok("next start" not in hang_up(d, "read again"), "nothing is kept back")
+    # Those of -o stay above it, so only these have changed.
+    s.write(os.path.basename(ini), "fill = all\ncontrol = off\n"
+            "cache_dir = /nowhere\npassthrough = no\n[file \"a\"]\n"
+            f"url = {o.url('/b.mp4')}\n")
+    hang_up(d, "not before the next start: control, passthrough, [file]\n")
+    os.unlink(ini)
+    hang_up(d, f"stay as they were: {ini}: No such file")
+    equal(read(d.path(o.url("/c.mp4"))), b"x", "it goes on")
+
+
+@case
+def log_level(s):
+    "a changed log level counts from then on"
+    ini = s.ini("log_level = info\n")
+    d = s.spoolfs(args=["-c", ini], options={"log_level": None})
+    o = s.origin("* body=x\n")
+    equal(read(d.path(o.url("/a.mp4"))), b"x", "read")
+    # Those of debug have the time of day.
+    ok(not re.search(r"\d:\d\d\.", d.log()), f"no debug lines: {d.log()}")
+    s.write(os.path.basename(ini), "log_level = debug\n")
+    hang_up(d, "read again")
+    equal(read(d.path(o.url("/b.mp4"))), b"x", "read")
+    wait_for(lambda: re.search(r"\d:\d\d\.\d+ fetch:", d.log()),
+             "debug lines")
+
+
 @case
 def asked_politely(s):
     "requests ask for identity, and for ranges under If-Range"

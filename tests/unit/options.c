@@ -103,7 +103,7 @@ static int apply(const char *o1, const char *o2, struct conf *c, char **list,
 	int r = parse(args, &o, error);
 
 	if (r == 0) {
-		r = options_apply(&o, c, list, error);
+		r = options_apply(&o, c, "/", list, error);
 		options_fini(&o);
 	}
 	return r;
@@ -194,7 +194,7 @@ static void test_name_of_mount(void)
 
 	conf_init(&c);
 	is_int(parse(args, &o, &error), 0, "a URL");
-	is_int(options_apply(&o, &c, &list, &error), 0, "… applied");
+	is_int(options_apply(&o, &c, "/", &list, &error), 0, "… applied");
 	is_str(list, "fsname=https://h.example/a\\,b/,subtype=spoolfs",
 	       "the mount has its name, without secrets");
 	free(list);
