@@ -98,11 +98,17 @@ enum MHD_Result answer_error(struct request *r, int error)
 			   "The resource can't be had: %s\n", strerror(-error));
 }
 
+/* Of what is answered; or CACHE_SIZE_UNKNOWN. */
+static uint64_t size_of(const struct request *r)
+{
+	return r->document.text ? r->document.len : r->info->size;
+}
+
 static enum MHD_Result answer_unsatisfiable(struct request *r)
 {
 	char value[64];
 
-	snprintf(value, sizeof(value), "bytes */%" PRIu64, r->info->size);
+	snprintf(value, sizeof(value), "bytes */%" PRIu64, size_of(r));
 	return queue_text(r, MHD_HTTP_RANGE_NOT_SATISFIABLE,
 			  "The resource ends before this range.\n",
 			  MHD_HTTP_HEADER_CONTENT_RANGE, value);
@@ -202,22 +208,31 @@ static void put_content(const struct request *r, unsigned status,
 	if (status == MHD_HTTP_PARTIAL_CONTENT) {
 		snprintf(value, sizeof(value),
 			 "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, r->start,
-			 r->end - 1, r->info->size);
+			 r->end - 1, size_of(r));
 		put(r, response, MHD_HTTP_HEADER_CONTENT_RANGE, value);
 	}
+}
+
+/* Of a document the text is ours: the origin's date says little of that. */
+static struct range_validators validators(const struct request *r)
+{
+	if (r->document.text)
+		return (struct range_validators){ r->document.etag, NULL };
+	return (struct range_validators){ r->info->etag,
+					  r->info->last_modified };
 }
 
 static void add_headers(struct request *r, unsigned status,
 			struct MHD_Response *response)
 {
-	const struct cache_info *info = r->info;
+	const struct range_validators ours = validators(r);
 
-	if (info->etag)
-		put(r, response, MHD_HTTP_HEADER_ETAG, info->etag);
-	if (info->last_modified)
+	if (ours.etag)
+		put(r, response, MHD_HTTP_HEADER_ETAG, ours.etag);
+	if (ours.last_modified)
 		put(r, response, MHD_HTTP_HEADER_LAST_MODIFIED,
-		    info->last_modified);
-	if (info->size != CACHE_SIZE_UNKNOWN)
+		    ours.last_modified);
+	if (size_of(r) != CACHE_SIZE_UNKNOWN)
 		put(r, response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
 	put_content(r, status, response);
 	put_kept(r, status, response);
@@ -252,8 +267,7 @@ static unsigned take_parts(struct request *r, const struct range_set *set)
 /* Status and part of the file by the request's header (RFC 9110, 13.2.2). */
 static unsigned decide(struct request *r)
 {
-	const struct range_validators ours = { r->info->etag,
-					       r->info->last_modified };
+	const struct range_validators ours = validators(r);
 	const struct range_conditions asked = {
 		field(r, MHD_HTTP_HEADER_IF_MATCH),
 		field(r, MHD_HTTP_HEADER_IF_UNMODIFIED_SINCE),
@@ -264,7 +278,7 @@ static unsigned decide(struct request *r)
 	struct range_set set;
 
 	r->start = 0;
-	r->end = r->info->size;
+	r->end = size_of(r);
 	switch (range_precondition(&asked, &ours, now)) {
 	case RANGE_NOT_MODIFIED:
 		return MHD_HTTP_NOT_MODIFIED;
@@ -275,10 +289,10 @@ static unsigned decide(struct request *r)
 	}
 	/* Range is for GET only (14.2); without a size there is no end to
 	 * tell. */
-	if (r->head || r->info->size == CACHE_SIZE_UNKNOWN ||
+	if (r->head || size_of(r) == CACHE_SIZE_UNKNOWN ||
 	    !range_if_range(field(r, MHD_HTTP_HEADER_IF_RANGE), &ours, now))
 		return MHD_HTTP_OK;
-	switch (range_parse(field(r, MHD_HTTP_HEADER_RANGE), r->info->size,
+	switch (range_parse(field(r, MHD_HTTP_HEADER_RANGE), size_of(r),
 			    &set)) {
 	case RANGE_NONE:
 		return MHD_HTTP_OK;
@@ -287,6 +301,8 @@ static unsigned decide(struct request *r)
 	case RANGE_SATISFIABLE:
 		break;
 	}
+	if (set.n > 1 && r->document.text)
+		return MHD_HTTP_OK;	/* as 14.2 allows */
 	if (set.n > 1)
 		return take_parts(r, &set);
 	r->start = set.v[0].start;
@@ -315,12 +331,45 @@ static enum cache_found look(const struct request *r, unsigned status)
 	return found;
 }
 
+/* What comes of an error before anything is sent: perhaps another try, with a
+ * newer version. */
+static enum MHD_Result stale_or_error(struct request *r, int rc)
+{
+	if (rc == -ESTALE)
+		rc = request_reopen(r);
+	return rc < 0 ? answer_error(r, rc) : MHD_YES;
+}
+
+/* As document_take. What was here has to be looked at before it is read. */
+static int take_document(struct request *r, size_t *off, size_t *min)
+{
+	int rc = document_take(r, media_type(r), off, min);
+
+	if (r->looked || (rc != -EAGAIN && !r->document.text))
+		return rc;
+	r->found = r->reopened ? CACHE_FOUND_NOTHING :
+				 cache_found(r->file, 0, r->info->size);
+	r->looked = true;
+	return rc;
+}
+
+static struct MHD_Response *from_document(struct request *r, unsigned status)
+{
+	size_t len = (size_t)(r->end - r->start);
+
+	r->counted = true;
+	r->sent = r->head || status == MHD_HTTP_NOT_MODIFIED ? 0 : len;
+	return MHD_create_response_from_buffer(len,
+					       r->document.text + r->start,
+					       MHD_RESPMEM_MUST_COPY);
+}
+
 enum MHD_Result answer_facts(struct request *r)
 {
 	struct MHD_Response *response = NULL;
 	unsigned status;
 	uint64_t off;
-	size_t min;
+	size_t at, min;
 	int rc;
 
 	if (r->info->directory)
@@ -329,6 +378,13 @@ enum MHD_Result answer_facts(struct request *r)
 				   "here.\n");
 	r->origin = conf_origin(cache_conf(r->serve->cache),
 				r->resource->key);
+	rc = take_document(r, &at, &min);
+	if (rc == -EAGAIN) {
+		request_park(r, at, min, false);
+		return MHD_YES;
+	}
+	if (rc < 0)
+		return stale_or_error(r, rc);
 	status = decide(r);
 	if (!status)
 		return answer_error(r, -ENOMEM);
@@ -340,7 +396,9 @@ enum MHD_Result answer_facts(struct request *r)
 	if (!r->looked)
 		r->found = look(r, status);
 	r->looked = true;
-	if (r->head || status == MHD_HTTP_NOT_MODIFIED) {
+	if (r->document.text) {
+		response = from_document(r, status);
+	} else if (r->head || status == MHD_HTTP_NOT_MODIFIED) {
 		response = body_untold(r);
 	} else {
 		rc = body_make(r, &off, &min, &response);
@@ -348,12 +406,8 @@ enum MHD_Result answer_facts(struct request *r)
 			request_park(r, off, min, false);
 			return MHD_YES;
 		}
-		if (rc == -ESTALE)
-			rc = request_reopen(r);
 		if (rc < 0)
-			return answer_error(r, rc);
-		if (r->phase == REQUEST_FACTS)
-			return MHD_YES;		/* again, with the new one */
+			return stale_or_error(r, rc);
 	}
 	if (response)
 		add_headers(r, status, response);

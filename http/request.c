@@ -40,6 +40,7 @@ void request_free(struct request *r)
 		watch_body_remove(r->serve->watch, &r->body);
 	cache_close(r->file);
 	multipart_free(r->parts);
+	document_fini(&r->document);
 	free(r->token_path);
 	free(r->text);
 	free(r);
@@ -179,6 +180,7 @@ int request_reopen(struct request *r)
 	r->looked = false;
 	multipart_free(r->parts);	/* the new one may have another size */
 	r->parts = NULL;
+	document_fini(&r->document);
 	return cache_open_again(r->resource->file, &r->file);
 }
 

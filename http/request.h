@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "cache/cache.h"
+#include "document.h"
 #include "gate.h"
 #include "limit.h"
 #include "listen.h"
@@ -98,6 +99,8 @@ struct request {
 	bool watching, parked;
 	int woken;		/* 0, or the error the waiter was settled with;
 				   -ECONNABORTED: the client has gone */
+
+	struct document document;	/* rewritten, if it is one */
 
 	/* the answer */
 	unsigned status;
