@@ -311,12 +311,16 @@ static struct entry *entry_like(struct entry *old)
 {
 	struct url *u = NULL;
 	char *name = strdup(old->name);
+	struct entry *e;
 
 	if (!name || url_parse(old->url->sent, &u)) {
 		free(name);
 		return NULL;
 	}
-	return entry_new(old->cache, u, name);
+	e = entry_new(old->cache, u, name);
+	if (e)
+		e->forward = entry_forward(old);
+	return e;
 }
 
 struct entry *cache_supersede(struct cache *c, struct entry *old)

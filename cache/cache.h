@@ -196,6 +196,14 @@ ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
  * and nothing behind it; CACHE_SIZE_UNKNOWN: on and on. A hint. */
 void cache_expect(struct cache_file *f, uint64_t end);
 
+/* What a client of ours says that the origin is to be told whenever something
+ * of f's resource is asked for from now on: "Name: value\n" lines (fields.h), or
+ * NULL for nothing, in place of what was said before. Only what the settings of
+ * that very URL name (forward_headers) is sent, in place of a configured header
+ * of its name, and never to where a redirect leads. Kept in memory alone. 0 or
+ * -ENOMEM. */
+int cache_forward(struct cache_file *f, const char *fields);
+
 /* A parked reader. Embedded in the caller's own struct. */
 struct cache_waiter {
 	/* When it is settled at the latest (monotonic). 0: the first cache_await

@@ -55,6 +55,7 @@ void entry_destroy(struct entry *e)
 	url_free(e->url);
 	url_free(e->target);
 	free(e->name);
+	free(e->forward);
 	pthread_mutex_destroy(&e->lock);
 	pthread_mutex_destroy(&e->save_lock);
 	free(e);

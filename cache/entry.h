@@ -88,6 +88,7 @@ struct entry {
 					   plan */
 	_Atomic bool held;		/* it has brought some of that already,
 					   not yet published */
+	char *forward;			/* L: cache_forward; in memory alone */
 	struct cache_file *files;	/* L: in whose favour a plan was last
 					   made, or wanted, first */
 	bool dirty;			/* L: differs from the stored record */
@@ -208,6 +209,9 @@ void entry_refuse(struct entry *e, int error);
  * Returns the next deadline (monotonic ms) or INT64_MAX. Engine thread. */
 int64_t entry_expire(struct entry *e, int64_t now, int error);
 void entry_settle_all(struct entry *e, int error);
+
+/* A copy of what cache_forward last said: malloc'd or NULL. forward.c. */
+char *entry_forward(struct entry *e);
 
 /* Another generation has taken over: facts waiters ask again, waiters for
  * bytes get -ESTALE. */

@@ -134,12 +134,12 @@ bool field_essential(const struct field *f)
 
 /* ---- texts -------------------------------------------------------------- */
 
-int fields_add(char **text, size_t *len, size_t max, const struct field *f)
+int fields_append(char **text, size_t *len, size_t max, const struct field *f)
 {
 	size_t more = f->name_len + 2 + f->value_len + 1;
 	char *grown, *p;
 
-	if (*len > max || more > max - *len || !field_valid(f) || !field_kept(f))
+	if (*len > max || more > max - *len || !field_valid(f))
 		return 0;
 	grown = realloc(*text, *len + more + 1);
 	if (!grown)
@@ -153,6 +153,11 @@ int fields_add(char **text, size_t *len, size_t max, const struct field *f)
 	*text = grown;
 	*len += more;
 	return 0;
+}
+
+int fields_add(char **text, size_t *len, size_t max, const struct field *f)
+{
+	return field_kept(f) ? fields_append(text, len, max, f) : 0;
 }
 
 /* Is f in a list of names, as of a Connection field? */
@@ -202,7 +207,7 @@ int fields_select(const char *received, const char *named, bool all,
 	return 0;
 }
 
-static bool has_name_of(const char *text, const struct field *f)
+bool fields_has(const char *text, const struct field *f)
 {
 	struct field other;
 
@@ -224,7 +229,7 @@ int fields_update(const char *kept, const char *newer, char **out)
 	while (!err && fields_next(&rest, &f))
 		err = fields_add(&text, &len, FIELDS_MAX, &f);
 	while (!err && fields_next(&kept, &f))
-		if (!has_name_of(newer, &f))
+		if (!fields_has(newer, &f))
 			err = fields_add(&text, &len, FIELDS_MAX, &f);
 	if (err) {
 		free(text);

@@ -35,6 +35,8 @@ bool fields_next(const char **text, struct field *out);
 bool field_is(const struct field *f, const char *name);	/* any letter case */
 /* The first of this name. */
 bool fields_find(const char *text, const char *name, struct field *out);
+/* Whether there is one of f's name. */
+bool fields_has(const char *text, const struct field *f);
 
 /* A token, and a value without controls or spaces at its ends, which may be
  * empty. */
@@ -45,8 +47,9 @@ bool field_kept(const struct field *f);
  * Expires, Vary. Kept and handed on whatever the settings say. */
 bool field_essential(const struct field *f);
 
-/* Append f, if it is valid, kept and fits into max bytes. *text: malloc'd or
- * NULL, of *len bytes. 0 or -ENOMEM (*text is as it was). */
+/* Append f, if it is valid and fits into max bytes; fields_add: and is kept.
+ * *text: malloc'd or NULL, of *len bytes. 0 or -ENOMEM (*text is as it was). */
+int fields_append(char **text, size_t *len, size_t max, const struct field *f);
 int fields_add(char **text, size_t *len, size_t max, const struct field *f);
 
 /* What is kept of an answer with the fields `received`, of whose Connection

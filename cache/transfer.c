@@ -9,6 +9,7 @@
 
 #include "core.h"
 #include "cut.h"
+#include "fields.h"
 #include "io.h"
 #include "log.h"
 #include "transfer.h"
@@ -280,15 +281,51 @@ static int add_header(struct transfer *t, const char *fmt, ...)
 	return 0;
 }
 
+static bool is_forwarded(const struct conf_origin *o, const struct field *f)
+{
+	size_t i;
+
+	for (i = 0; i < o->forward_headers.n; i++)
+		if (field_is(f, o->forward_headers.v[i]))
+			return true;
+	return false;
+}
+
+/* Those of the settings, and what a client wants the origin to be told: sent to
+ * the URL it has asked for alone, and first in place of the settings'. */
+static int add_others(struct transfer *t, const struct conf_origin *o)
+{
+	char *forward = NULL;
+	const char *rest, *own;
+	struct field f;
+	size_t i;
+	int err = 0;
+
+	if (o->forward_headers.n && !t->redirects && !t->entry->target)
+		forward = entry_forward(t->entry);
+	for (i = 0; i < o->headers.n && !err; i++) {
+		own = o->headers.v[i];
+		if (fields_next(&own, &f) && is_forwarded(o, &f) &&
+		    fields_has(forward, &f))
+			continue;
+		err = add_header(t, "%s", o->headers.v[i]);
+	}
+	for (rest = forward; !err && fields_next(&rest, &f);)
+		if (is_forwarded(o, &f))
+			err = add_header(t, "%.*s: %.*s", (int)f.name_len,
+					 f.name, (int)f.value_len, f.value);
+	free(forward);
+	return err;
+}
+
 static int add_headers(struct transfer *t, const struct conf_origin *o)
 {
 	const struct reply_version *v = &t->entry->rec.version;
 	const char *cond;
-	size_t i;
 	int err = add_header(t, "Accept-Encoding: identity");
 
-	for (i = 0; i < o->headers.n && !err; i++)
-		err = add_header(t, "%s", o->headers.v[i]);
+	if (!err)
+		err = add_others(t, o);
 	if (!err && t->asked.ranged)
 		err = add_header(t, "Range: bytes=%" PRIu64 "-%" PRIu64,
 				 t->asked.start, t->asked.end - 1);

@@ -376,8 +376,6 @@ enum MHD_Result answer_facts(struct request *r)
 		return answer_text(r, MHD_HTTP_NOT_FOUND,
 				   "This is a folder; folders are not listed "
 				   "here.\n");
-	r->origin = conf_origin(cache_conf(r->serve->cache),
-				r->resource->key);
 	rc = take_document(r, &at, &min);
 	if (rc == -EAGAIN) {
 		request_park(r, at, min, false);

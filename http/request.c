@@ -6,6 +6,7 @@
 
 #include "cache/conf.h"
 #include "cache/log.h"
+#include "forward.h"
 #include "multipart.h"
 #include "request.h"
 
@@ -124,6 +125,22 @@ static enum MHD_Result front_page(struct request *r)
 		at, token, slash, at, token, slash);
 }
 
+/* What this client says counts from now on, also when it says nothing. */
+static int forward(struct request *r)
+{
+	char *fields = NULL;
+	int rc;
+
+	if (!r->origin->forward_headers.n)
+		return 0;
+	rc = forward_select(r->connection, &r->origin->forward_headers,
+			    r->conf->token, &fields);
+	if (rc == 0)
+		rc = cache_forward(r->file, fields);
+	free(fields);
+	return rc;
+}
+
 static enum MHD_Result step_new(struct request *r)
 {
 	const struct target *target = &r->target;
@@ -151,6 +168,9 @@ static enum MHD_Result step_new(struct request *r)
 	if (rc < 0)
 		return answer_error(r, rc);
 	r->resource = &r->from->last;
+	r->origin = conf_origin(r->conf, r->resource->key);
+	if (forward(r) < 0)
+		return answer_error(r, -ENOMEM);
 	r->phase = REQUEST_FACTS;
 	return MHD_YES;
 }

@@ -90,8 +90,8 @@ struct request {
 	struct resource *resource;	/* the connection's, once it is this
 					   request's */
 	struct cache_file *file;
-	const struct cache_info *info;	/* the resource's, once known */
-	const struct conf_origin *origin;	/* its settings, then */
+	const struct conf_origin *origin;	/* the resource's settings */
+	const struct cache_info *info;	/* its facts, once known */
 	unsigned reopened;	/* since a newer version took over */
 
 	struct cache_waiter waiter;

@@ -282,6 +282,58 @@ content_type = .mkv video/x-mine
 
 
 @case
+def forwarded(s):
+    "chosen headers of the client go to its origin, and nowhere else"
+    o = s.origin("/r.mp4 redirect=/to.mp4\n/to.mp4 gen=99/1\n"
+                 f"/x.mp4 gen={SIZE}/1\n"
+                 '/late.mp4 gen=99/1 header="Cache-Control: no-cache"\n')
+    other = s.origin("/y.mp4 gen=99/1\n")
+    d = s.spoolfs(mount=False, ini=f'''
+token = a-token-of-ours
+[origin "{o.url("/")}"]
+forward_headers = Authorization Cookie Referer X-Mine
+header = X-Mine: configured
+header = X-Also: configured
+''')
+    told = {"Authorization": "Basic secret1", "Cookie": "secret2=1",
+            "X-Mine": "a: b", "X-Other": "no"}
+
+    def chosen(row):
+        pairs = [(k, v) for k, v in row["headers"]
+                 if k in (*told, "Referer", "X-Also")]
+        equal(len(dict(pairs)), len(pairs), "none of them twice")
+        return dict(pairs)
+
+    def seen(where, path, **headers):
+        before = len(where.log(path))
+        c = Raw(d.http).get("/a-token-of-ours/" + name_of(where.url(path)),
+                            **{k.replace("-", "_"): v
+                               for k, v in headers.items()})
+        equal(c.response().status, 200, path)
+        c.close()
+        return chosen(where.log(path)[before:][-1])
+
+    configured = {"X-Mine": "configured", "X-Also": "configured"}
+    want = {**told, "X-Also": "configured"}
+    del want["X-Other"]
+    equal(seen(o, "/x.mp4", **told), want, "all that is chosen")
+    equal(seen(other, "/y.mp4", **told), {}, "another origin")
+    equal(seen(o, "/r.mp4", **told), want, "what redirects")
+    equal(chosen(o.log("/to.mp4")[-1]), configured, "where it leads")
+    equal(seen(o, "/late.mp4", **told), want, "one client")
+    equal(seen(o, "/late.mp4"), configured, "the next one")
+    equal(seen(o, "/late.mp4", Cookie="z"), {**configured, "Cookie": "z"},
+          "and another")
+    equal(seen(o, "/late.mp4", Authorization="Bearer a-token-of-ours",
+               Referer=f"http://{d.http}/a-token-of-ours/x"), configured,
+          "not our own token")
+    for path in glob.glob(d.cache + "/**/*.meta", recursive=True):
+        with open(path) as f:
+            ok("secret" not in f.read(), "not in the record")
+    ok("secret" not in d.log(), "not in the log")
+
+
+@case
 def far_ahead(s):
     "a range far ahead does not wait for a slow download to come there"
     size = 40 << 20
