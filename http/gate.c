@@ -220,11 +220,11 @@ static void add_safety(const struct request *r, struct MHD_Response *response)
 		response, MHD_HTTP_HEADER_CONTENT_TYPE);
 
 	add(response, "X-Content-Type-Options", "nosniff");
-	if (type && !is_inert(type) &&
-	    !MHD_get_response_header(response, "Content-Security-Policy"))
+	if (type && !is_inert(type))	/* beside the origin's own, if any */
 		add(response, "Content-Security-Policy", "sandbox");
 	/* For browsers that do not say which site asks. */
-	if (r->conf->allow_origin.n == 0)
+	if (r->conf->allow_origin.n == 0 &&
+	    !MHD_get_response_header(response, "Cross-Origin-Resource-Policy"))
 		add(response, "Cross-Origin-Resource-Policy", "same-origin");
 }
 

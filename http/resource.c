@@ -83,10 +83,10 @@ static int find(struct resource *r, struct cache *c, const struct conf *conf,
 int resource_open(struct resource *r, struct cache *c, const struct conf *conf,
 		  const char *text, const char *name, struct cache_file **out)
 {
-	struct resource fresh = { 0 };
+	struct resource fresh = { .conf = conf };
 	int rc;
 
-	if (r->text && strcmp(r->text, text) == 0)
+	if (r->conf == conf && r->text && strcmp(r->text, text) == 0)
 		return cache_open_again(r->file, out);
 	resource_fini(r);
 	rc = find(&fresh, c, conf, text, name);

@@ -15,6 +15,7 @@
 
 /* Zeroed: nothing is remembered. */
 struct resource {
+	const struct conf *conf;	/* what it means by these settings */
 	char *text;		/* the request target, as sent */
 	char *url, *key, *name;	/* of url.h; name may be NULL: too long for
 				   one */
@@ -22,9 +23,9 @@ struct resource {
 	struct cache_info info;		/* as of the last request */
 };
 
-/* Open what the target `text` names; name is its part behind the address. The
- * file is the caller's. 0; -ENOENT: no such name; as url_from_name and
- * cache_open; with an error nothing is remembered. */
+/* Open what the target `text` names by these settings; name is its part behind
+ * the address. The file is the caller's. 0; -ENOENT: no such name; as
+ * url_from_name and cache_open; with an error nothing is remembered. */
 int resource_open(struct resource *r, struct cache *c, const struct conf *conf,
 		  const char *text, const char *name, struct cache_file **out);
 

@@ -87,13 +87,20 @@ def no_scripts(s):
                  '/a.svg body=x header="Content-Type: image/svg+xml"\n'
                  '/a.mp4 body=x header="Content-Type: video/mp4"\n'
                  '/a.pdf body=x header="Content-Type: application/pdf"\n'
-                 '/a.odd body=x header="Content-Type: what/ever"\n')
+                 '/a.odd body=x header="Content-Type: what/ever"\n'
+                 '/own.html body=x header="Content-Type: text/html" '
+                 'header="Content-Security-Policy: default-src *"\n',
+                 ini='[origin "*"]\ncopy_headers = yes\n'
+                 'save_headers = all\n')
     for path, want in (("/a.html", "sandbox"), ("/a.svg", "sandbox"),
                        ("/a.odd", "sandbox"), ("/a.mp4", None),
                        ("/a.pdf", None), ("/none.mp4", "sandbox")):
         r = ask(d, "/" + name_of(o.url(path)))
         equal(r["Content-Security-Policy"], want, path)
         equal(r["X-Content-Type-Options"], "nosniff", path)
+    r = ask(d, "/" + name_of(o.url("/own.html")))
+    ok("sandbox" in r.headers.get_all("Content-Security-Policy"),
+       "whatever the origin says")
 
 
 @case
@@ -260,6 +267,26 @@ def token(s):
     for path in glob.glob(d.cache + "/**", recursive=True):
         if os.path.isfile(path):
             ok(TOKEN.encode() not in read(path), f"nor in {path}")
+
+
+@case
+def reload(s):
+    "other settings count at once, on connections that are open, too"
+    o = s.origin()
+    d = s.spoolfs(mount=False, ini=f"allow_origin = {PAGE}\n")
+    ini, url = d.args[d.args.index("-c") + 1], target_of(o)
+    other = "https://other.example"
+    c = Raw(d.http)
+    equal(c.get(url, Origin=PAGE).response().status, 200, "before")
+    equal(c.get(url, Origin=other).response().status, 403, "another page")
+    s.write(ini, f"token = {TOKEN}\nallow_origin = {other}\n")
+    os.kill(d.pid, signal.SIGHUP)
+    wait_for(lambda: c.get(url).response().status == 401, "a token")
+    r = c.get(url, Authorization=f"Bearer {TOKEN}", Origin=other).response()
+    equal((r.status, r["Access-Control-Allow-Origin"]), (200, other), "after")
+    equal(c.get(f"/{TOKEN}{url}", Origin=PAGE).response().status, 403,
+          "the page of before")
+    c.close()
 
 
 @case
