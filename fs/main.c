@@ -17,6 +17,7 @@
 #include "cache/cache.h"
 #include "cache/log.h"
 #include "cache/setting.h"
+#include "http/control.h"
 #include "http/serve.h"
 #include "hangup.h"
 #include "mount.h"
@@ -32,6 +33,7 @@ struct program {
 	char *mountpoint, *mount_options;
 	struct cache *cache;
 	struct serve *serve;
+	struct control *control;
 	struct mount *mount;
 	struct notify *watchdog;
 	struct hangup *hangup;
@@ -303,6 +305,35 @@ static int start_mount(struct program *p)
 	return r < 0 ? say_free(error) : 0;
 }
 
+/* One that could only be in the usual place is not worth more than a warning: a
+ * cache folder may be where no sockets can be. */
+static int start_control(struct program *p)
+{
+	const struct conf *conf = &p->conf;
+	bool usual = conf->control && strcmp(conf->control, "auto") == 0;
+	const char *http = p->serve ? serve_address(p->serve) : NULL;
+	const struct control_setup setup = {
+		.cache_dir = conf->cache_dir,
+		.path = usual ? NULL : conf->control,
+		.http = http && strncmp(http, "http:", 5) == 0 ? http : NULL,
+		.mount = p->mount ? p->mountpoint : NULL,
+		.base = p->mount ? p->options.url : NULL,
+	};
+	char *error = NULL;
+	int r;
+
+	if (!conf->control)
+		return 0;
+	r = control_start(p->cache, &setup, &p->control, &error);
+	if (r < 0 && !usual)
+		return say_free(error);
+	if (r < 0)
+		log_warn(LOG_HTTP, "%s; spoolctl can't command this one",
+			 error ? error : strerror(ENOMEM));
+	free(error);
+	return 0;
+}
+
 static void announce(struct program *p)
 {
 	if (p->serve) {
@@ -312,6 +343,10 @@ static void announce(struct program *p)
 	}
 	if (p->mount)
 		cache_announce(p->cache, "mount", p->mountpoint);
+	if (p->mount && p->options.url)
+		cache_announce(p->cache, "base", p->options.url);
+	if (p->control)
+		cache_announce(p->cache, "control", control_path(p->control));
 	if (p->parent >= 0)
 		detach(p);
 	if (p->serve)
@@ -350,6 +385,7 @@ static void stop(struct program *p)
 {
 	if (p->cache)
 		cache_stop(p->cache);
+	control_stop(p->control);
 	serve_stop(p->serve);
 	if (p->attached)
 		mount_detach(p->mount);
@@ -376,6 +412,8 @@ static int run(struct program *p)
 		r = start_http(p);
 	if (r == 0)
 		r = start_mount(p);
+	if (r == 0)
+		r = start_control(p);
 	if (r == 0) {
 		announce(p);
 		r = hangup_watch(p->cache, &p->hangup);

@@ -4,7 +4,7 @@
  *             ask at all; says nothing about anything
  *   metrics   numbers for a monitoring system (metrics.h): where a token is
  *             set, only with it. No URL and no name is in them
- *   status    what GET /status of the control socket says: only with the
+ *   status    the numbers of GET /status of the control socket: only with the
  *             token, so never where none is set
  *
  * Commands are not to be had here: those have a socket of their own
@@ -13,6 +13,7 @@
 #ifndef SPOOL_HTTP_CONTROL_PAGE_H
 #define SPOOL_HTTP_CONTROL_PAGE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -30,5 +31,8 @@ struct control_page {
  * when the engine is stuck. Not to be cached by anybody. 0 or -ENOMEM. */
 int control_page(struct cache *c, const char *name, bool token_set,
 		 bool token_shown, struct control_page *out);
+
+/* The numbers of the status page: a new reference, or NULL. */
+json_t *control_page_status(struct cache *c);
 
 #endif

@@ -172,9 +172,20 @@ int ctl_names(struct ctl *ctl)
 
 /* ---- the daemon ------------------------------------------------------------------------ */
 
+static int say_reloaded(const struct ctl *ctl, const char *what,
+			const json_t *answer)
+{
+	const char *later = ctl_text(answer, "at_next_start");
+
+	(void)what;
+	if (later && !(ctl->flags & CTL_JSON))
+		printf("only the next start brings: %s\n", later);
+	return EXIT_SUCCESS;
+}
+
 int ctl_reload(struct ctl *ctl)
 {
-	return ask(ctl, "POST", "/reload", NULL, "reload", say_nothing);
+	return ask(ctl, "POST", "/reload", NULL, "reload", say_reloaded);
 }
 
 int ctl_log_level(struct ctl *ctl)

@@ -57,8 +57,12 @@ int ctl_url(struct ctl *ctl)
 	if (!u)
 		return EXIT_FAILURE;
 	at = look_daemon(ctl->conf.cache_dir, "http");
-	if (!at)
+	if (at && strncmp(at, "http:", 5) != 0) {	/* a Unix socket */
+		free(at);
+		at = NULL;
+	} else if (!at) {
 		at = usual_address(&ctl->conf);
+	}
 	if (!at)
 		ctl_complain("no endpoint is running for %s",
 			     ctl->conf.cache_dir);

@@ -240,7 +240,9 @@ class Sandbox:
         self.env = dict(os.environ, HOME=home, SPOOL_SANDBOX=self.mark,
                         XDG_CONFIG_HOME=os.path.join(home, ".config"),
                         XDG_CACHE_HOME=os.path.join(home, ".cache"),
+                        XDG_RUNTIME_DIR=self.folder("run"),
                         LC_ALL="C.UTF-8")
+        os.chmod(self.env["XDG_RUNTIME_DIR"], 0o700)
         for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY",
                      "ALL_PROXY", "no_proxy", "NO_PROXY"):
             self.env.pop(name, None)
