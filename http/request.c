@@ -6,7 +6,9 @@
 
 #include "cache/conf.h"
 #include "cache/log.h"
+#include "control_page.h"
 #include "forward.h"
+#include "gate.h"
 #include "multipart.h"
 #include "request.h"
 
@@ -141,6 +143,34 @@ static int forward(struct request *r)
 	return rc;
 }
 
+/* "/-/NAME": about ourselves. */
+static enum MHD_Result own_page(struct request *r, const char *name)
+{
+	struct MHD_Response *response;
+	struct control_page page;
+	enum MHD_Result result;
+
+	if (control_page(r->serve->cache, name, r->conf->token, r->token,
+			 &page) < 0)
+		return MHD_NO;
+	response = MHD_create_response_from_buffer(page.len, page.text,
+						   MHD_RESPMEM_MUST_FREE);
+	if (!response)
+		return MHD_NO;
+	gate_add(r, response);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				page.type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+				"no-store");
+	r->status = page.status;
+	r->sent = r->head ? 0 : page.len;
+	r->counted = true;
+	r->phase = REQUEST_ANSWERED;
+	result = MHD_queue_response(r->connection, page.status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
 static enum MHD_Result step_new(struct request *r)
 {
 	const struct target *target = &r->target;
@@ -159,6 +189,8 @@ static enum MHD_Result step_new(struct request *r)
 				   "This request target names no path.\n");
 	if (target->name[0] == '\0')
 		return front_page(r);
+	if (strncmp(target->name, "-/", 2) == 0)
+		return own_page(r, target->name + 2);
 	rc = resource_open(&r->from->last, r->serve->cache, r->conf, r->text,
 			   target->name, &r->file);
 	if (rc == -ENOENT)
