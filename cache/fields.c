@@ -105,8 +105,8 @@ bool field_kept(const struct field *f)
 		/* one message's, or ours */
 		"Accept-Ranges", "Age", "Content-Digest", "Content-Encoding",
 		"Content-Length", "Content-MD5", "Content-Range",
-		"Content-Type", "ETag", "Last-Modified", "Retry-After",
-		"Status", "X-Cache",
+		"Content-Type", "Digest", "ETag", "Last-Modified",
+		"Repr-Digest", "Retry-After", "Status", "X-Cache",
 		/* secrets */
 		"Authentication-Info", "Authorization", "Content-Location",
 		"Cookie", "Location", "Refresh", "Set-Cookie", "Set-Cookie2",

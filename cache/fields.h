@@ -6,9 +6,10 @@
  *
  *  - what belongs to one connection (RFC 9110, 7.6.1), also what a Connection
  *    field names;
- *  - what describes one message, or what we say ourselves: lengths, ranges,
- *    codings, Age, X-Cache, and ETag, Last-Modified and Content-Type, which
- *    have places of their own;
+ *  - what describes one message or, a playlist being rewritten, not what we
+ *    send; and what we say ourselves: lengths, ranges, codings, digests, Age,
+ *    X-Cache, and ETag, Last-Modified and Content-Type, which have places of
+ *    their own;
  *  - secrets and where they may be: cookies, credentials, locations;
  *  - what a browser would take as the word of our own address: permissions
  *    for other pages (CORS), Alt-Svc, Clear-Site-Data and the like.

@@ -10,6 +10,7 @@
 
 #include "cache/fresh.h"
 #include "cache/reply.h"
+#include "http/multipart.h"
 #include "http/range.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -59,6 +60,28 @@ static void check_again(const struct range_set *set, uint64_t size)
 		     again.v[i].end == set->v[i].end);
 }
 
+/* As a multipart body: every byte of the ranges once, in their order. */
+static void check_parts(const struct range_set *set, uint64_t size)
+{
+	struct multipart *m = multipart_new(set, size, "a/b", "B");
+	struct multipart_piece p;
+	uint64_t pos = 0;
+	size_t i = 0;
+
+	must(m);
+	while ((p = multipart_at(m, pos)).len) {
+		if (!p.text) {
+			must(i < set->n && p.first && p.off == set->v[i].start &&
+			     p.off + p.len == set->v[i].end);
+			must(!multipart_at(m, pos + p.len - 1).text);
+			i++;
+		}
+		pos += p.len;
+	}
+	must(i == set->n && pos == m->length);
+	multipart_free(m);
+}
+
 static void check_range(const char *field, uint64_t size)
 {
 	struct range_set set;
@@ -68,6 +91,8 @@ static void check_range(const char *field, uint64_t size)
 	must(field || kind == RANGE_NONE);
 	if (kind == RANGE_SATISFIABLE)
 		check_again(&set, size);
+	if (kind == RANGE_SATISFIABLE && size != RANGE_SIZE_UNKNOWN)
+		check_parts(&set, size);
 }
 
 /* ---- conditions --------------------------------------------------------- */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "cache/fields.h"
 #include "cache/reply.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -128,6 +129,27 @@ static void check_fresh(const struct fresh_headers *h)
 		must(until <= FUZZ_NOW + h->max_age);
 }
 
+/* What a record would get of it, at first and when it is confirmed. */
+static void check_fields(const struct reply *r)
+{
+	char *all, *least, *updated;
+	struct field f;
+	const char *p;
+
+	must(fields_select(r->fields, r->connection, true, &all) == 0);
+	must(fields_select(r->fields, r->connection, false, &least) == 0);
+	must(fields_sound(all) && fields_sound(least));
+	for (p = least; fields_next(&p, &f);)
+		must(field_essential(&f) && fields_has(all, &f));
+	must(fields_update(all, least, &updated) == 0);
+	must(fields_sound(updated));
+	for (p = least; fields_next(&p, &f);)
+		must(fields_has(updated, &f));
+	free(all);
+	free(least);
+	free(updated);
+}
+
 static void check_reply(const struct reply *r)
 {
 	must(r->status == 0 || (r->status >= 100 && r->status <= 999));
@@ -140,6 +162,7 @@ static void check_reply(const struct reply *r)
 	check_text(r->content_type, REPLY_VALUE_MAX);
 	check_text(r->location, REPLY_LOCATION_MAX);
 	check_content_range(r);
+	check_fields(r);
 	check_fresh(&r->fresh);
 }
 

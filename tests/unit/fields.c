@@ -53,7 +53,7 @@ static void test_kept(void)
 		"Proxy-Connection", "TE", "Trailer", "transfer-encoding",
 		"Upgrade", "Content-Length", "Content-Range", "Content-Type",
 		"Content-Encoding", "ETag", "Last-Modified", "Age", "X-Cache",
-		"Accept-Ranges", "Set-Cookie", "set-cookie2",
+		"Repr-Digest", "Accept-Ranges", "Set-Cookie", "set-cookie2",
 		"WWW-Authenticate", "Location", "Authorization",
 		"Access-Control-Allow-Origin", "Clear-Site-Data", "Alt-Svc",
 		"Strict-Transport-Security", "Cross-Origin-Resource-Policy",
