@@ -369,6 +369,7 @@ int cache_start(const struct conf *conf, struct cache **out)
 	orders_init(&c->orders);
 	recent_init(&c->recent);
 	err = store_open(conf->cache_dir, &c->store);
+	given_init(&c->given, conf->cache_dir);
 	if (!err)
 		err = messenger_start(&c->messenger);
 	if (!err)
@@ -384,6 +385,7 @@ int cache_start(const struct conf *conf, struct cache **out)
 		store_close(c->store);
 		recent_fini(&c->recent);
 		orders_fini(&c->orders);
+		given_fini(&c->given);
 		live_fini(&c->live);
 		pthread_mutex_destroy(&c->lock);
 		free(c);
@@ -472,6 +474,7 @@ void cache_free(struct cache *c)
 	store_close(c->store);
 	recent_fini(&c->recent);
 	orders_fini(&c->orders);
+	given_fini(&c->given);
 	live_fini(&c->live);
 	pthread_mutex_destroy(&c->lock);
 	free(c);

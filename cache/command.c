@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core.h"
 #include "evictor.h"
@@ -124,4 +125,69 @@ int cache_reset(struct cache *c, const char *url, struct cache_watch *w)
 	err = cache_fetch_watched(c, url, 0, CACHE_SIZE_UNKNOWN, w);
 	entry_unref(e);
 	return err;
+}
+
+/* ---- names ------------------------------------------------------------------ */
+
+static const struct conf_file *section(struct cache *c, const char *name)
+{
+	const struct conf *conf = cache_conf(c);
+
+	for (size_t i = 0; i < conf->n_files; i++)
+		if (!strcmp(conf->files[i].name, name))
+			return &conf->files[i];
+	return NULL;
+}
+
+int cache_name_add(struct cache *c, const char *name, const char *url)
+{
+	return section(c, name) ? -EEXIST : given_add(&c->given, name, url);
+}
+
+int cache_name_move(struct cache *c, const char *from, const char *to)
+{
+	if (section(c, from))
+		return -EPERM;
+	return section(c, to) ? -EEXIST : given_move(&c->given, from, to);
+}
+
+int cache_name_remove(struct cache *c, const char *name)
+{
+	return section(c, name) ? -EPERM : given_remove(&c->given, name);
+}
+
+int cache_name_url(struct cache *c, const char *name, char **url)
+{
+	const struct conf_file *f = section(c, name);
+
+	if (!f)
+		return given_url(&c->given, name, url);
+	*url = strdup(f->url);
+	return *url ? 0 : -ENOMEM;
+}
+
+struct naming {
+	struct cache *cache;
+	int (*fn)(void *ctx, const char *name, const char *url);
+	void *ctx;
+};
+
+static int show_given(void *ctx, const char *name, const char *url)
+{
+	struct naming *n = ctx;
+
+	return section(n->cache, name) ? 0 : n->fn(n->ctx, name, url);
+}
+
+int cache_names(struct cache *c,
+		int (*fn)(void *ctx, const char *name, const char *url),
+		void *ctx)
+{
+	const struct conf *conf = cache_conf(c);
+	struct naming n = { c, fn, ctx };
+	int r = 0;
+
+	for (size_t i = 0; i < conf->n_files && !r; i++)
+		r = fn(ctx, conf->files[i].name, conf->files[i].url);
+	return r ? r : given_each(&c->given, show_given, &n);
 }

@@ -6,6 +6,7 @@
 #include "count.h"
 #include "entry.h"
 #include "event.h"
+#include "given.h"
 #include "order.h"
 #include "live.h"
 #include "recent.h"
@@ -21,6 +22,7 @@ struct cache {
 	struct recent recent;
 	struct messenger *messenger;
 	struct orders orders;
+	struct given given;
 	struct counts counts;
 	_Atomic bool stopping;
 

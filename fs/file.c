@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,6 +52,13 @@ double attr_of_file(const struct mount *m, const struct tree_node *node,
 	out->st_size = facts->size;
 	out->st_blocks = (facts->cached + 511) / 512;
 	return facts->complete ? TIMEOUT_COMPLETE : 0;
+}
+
+void attr_of_link(const struct mount *m, const struct tree_node *node,
+		  struct stat *out)
+{
+	attr_of(m, S_IFLNK | 0777, tree_hash(node->key), m->started, out);
+	out->st_size = (off_t)strlen(node->url);
 }
 
 void attr_of_folder(const struct mount *m, const struct tree_node *node,
@@ -165,6 +173,11 @@ void file_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (node->folder) {
 		attr_of_folder(m, node, &attr);
 		fuse_reply_attr(req, &attr, TIMEOUT_OPEN);
+		return;
+	}
+	if (node->link) {
+		attr_of_link(m, node, &attr);
+		fuse_reply_attr(req, &attr, 0);
 		return;
 	}
 	r = known_facts(m, node, &facts);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cache/command.h"
 #include "cache/log.h"
 #include "ops.h"
 
@@ -96,33 +97,12 @@ static void refuse_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	fuse_reply_err(req, EROFS);
 }
 
-static void refuse_symlink(fuse_req_t req, const char *link, fuse_ino_t parent,
-			   const char *name)
-{
-	(void)link;
-	(void)parent;
-	(void)name;
-	fuse_reply_err(req, EROFS);
-}
-
 static void refuse_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 			const char *name)
 {
 	(void)ino;
 	(void)parent;
 	(void)name;
-	fuse_reply_err(req, EROFS);
-}
-
-static void refuse_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-			  fuse_ino_t new_parent, const char *new_name,
-			  unsigned flags)
-{
-	(void)parent;
-	(void)name;
-	(void)new_parent;
-	(void)new_name;
-	(void)flags;
 	fuse_reply_err(req, EROFS);
 }
 
@@ -169,9 +149,10 @@ static const struct fuse_lowlevel_ops operations = {
 	.mknod = refuse_mknod,
 	.mkdir = refuse_mkdir,
 	.create = refuse_create,
-	.symlink = refuse_symlink,
+	.symlink = links_symlink,
+	.readlink = links_readlink,
 	.link = refuse_link,
-	.rename = refuse_rename,
+	.rename = links_rename,
 	.setxattr = refuse_setxattr,
 	.removexattr = refuse_removexattr,
 };
@@ -238,6 +219,11 @@ static int session_create(struct mount *m, const char *options, char **error)
 	return m->session ? loop_init(&m->loop, m->session) : -EINVAL;
 }
 
+static int url_of_given(void *cache, const char *name, char **url)
+{
+	return cache_name_url(cache, name, url);
+}
+
 int mount_create(struct cache *cache, const struct conf *conf,
 		 const char *base, const char *options, struct mount **out,
 		 char **error)
@@ -254,7 +240,7 @@ int mount_create(struct cache *cache, const struct conf *conf,
 	m->started = time(NULL);
 	pthread_mutex_init(&m->lock, NULL);
 	passthrough_init(&m->passthrough, conf->passthrough);
-	r = tree_create(base, conf->files, conf->n_files, &m->tree);
+	r = tree_create(base, url_of_given, cache, &m->tree);
 	if (r == -EINVAL)	/* not repeated here: it may hold a password */
 		*error = strdup("the URL is not one of http or https that can "
 				"be mounted");

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cache/command.h"
 #include "ops.h"
 
 /* ---- what a name is ---------------------------------------------------- */
@@ -120,7 +121,8 @@ static int enter(struct mount *m, const struct found *f,
 		e->attr_timeout = e->entry_timeout = TIMEOUT_OPEN;
 	} else {
 		e->attr_timeout = attr_of_file(m, node, &f->facts, &e->attr);
-		e->entry_timeout = f->facts.complete ? TIMEOUT_COMPLETE :
+		e->entry_timeout = f->name.given ? 0 :
+				   f->facts.complete ? TIMEOUT_COMPLETE :
 				   known ? TIMEOUT_OPEN : 0;
 	}
 	return 0;
@@ -136,8 +138,9 @@ void names_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (r == 0)
 		r = enter(m, &f, &e);
 	found_fini(&f);
-	if (r == -ENOENT)	/* the kernel may remember that, too */
-		e.entry_timeout = TIMEOUT_OPEN;
+	if (r == -ENOENT)	/* the kernel may remember that, too, where no
+				   name can be added */
+		e.entry_timeout = parent == FUSE_ROOT_ID ? 0 : TIMEOUT_OPEN;
 	else if (r < 0) {
 		fuse_reply_err(req, -r);
 		return;
@@ -240,10 +243,14 @@ static void listing_tidy(struct listing *l)
 	l->n = n;
 }
 
+static int listing_add_given(void *ctx, const char *name, const char *url)
+{
+	(void)url;
+	return listing_add(ctx, name, false);
+}
+
 static int list_root(struct mount *m, struct listing *l)
 {
-	const char *given;
-	size_t i;
 	int r = 0;
 
 	if (!tree_root_is_url(m->tree)) {
@@ -251,9 +258,7 @@ static int list_root(struct mount *m, struct listing *l)
 		if (r == 0)
 			r = listing_add(l, "https", true);
 	}
-	for (i = 0; r == 0 && (given = tree_given(m->tree, i)); i++)
-		r = listing_add(l, given, false);
-	return r;
+	return r ? r : cache_names(m->cache, listing_add_given, l);
 }
 
 static int list_cached(struct mount *m, const struct tree_node *node,
@@ -340,20 +345,29 @@ void names_releasedir(fuse_req_t req, fuse_ino_t ino,
 
 /* ---- removal: from the cache ------------------------------------------- */
 
-/* With allow_other others may look, but the cache is its owner's. */
-static bool may_remove(fuse_req_t req)
+bool names_may_change(fuse_req_t req)
 {
 	uid_t uid = fuse_req_ctx(req)->uid;
 
 	return uid == 0 || uid == mount_of(req)->uid;
 }
 
+/* A name that was given at run time goes, and what is cached stays; with any
+ * other one it is what is cached that goes. */
 void names_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mount *m = mount_of(req);
 	struct found f = { 0 };
-	int r = may_remove(req) ? find(m, parent, name, &f) : -EACCES;
+	int r = names_may_change(req) ? find(m, parent, name, &f) : -EACCES;
 
+	if (r == 0 && f.name.given &&
+	    (r = cache_name_remove(m->cache, name)) != -EPERM) {
+		found_fini(&f);
+		fuse_reply_err(req, -r);
+		return;
+	}
+	if (r == -EPERM)
+		r = 0;
 	if (r == 0 && f.is == TREE_FOLDER)
 		r = -EISDIR;
 	if (r == 0 && !f.facts.generation)
@@ -369,7 +383,7 @@ void names_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mount *m = mount_of(req);
 	struct found f = { 0 };
-	int r = may_remove(req) ? find(m, parent, name, &f) : -EACCES;
+	int r = names_may_change(req) ? find(m, parent, name, &f) : -EACCES;
 
 	if (r == 0 && f.is != TREE_FOLDER)
 		r = f.is == TREE_FILE ? -ENOTDIR : -ENOENT;

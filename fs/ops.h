@@ -72,6 +72,8 @@ static inline struct tree_node *node_of(struct mount *m, fuse_ino_t ino)
 void facts_of(const struct cache_info *info, struct tree_facts *out);
 double attr_of_file(const struct mount *m, const struct tree_node *node,
 		    const struct tree_facts *facts, struct stat *out);
+void attr_of_link(const struct mount *m, const struct tree_node *node,
+		  struct stat *out);
 void attr_of_folder(const struct mount *m, const struct tree_node *node,
 		    struct stat *out);
 /* NULL: no memory, and file and listing still the caller's. */
@@ -104,6 +106,16 @@ void names_releasedir(fuse_req_t req, fuse_ino_t ino,
 		      struct fuse_file_info *fi);
 void names_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void names_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+
+/* With allow_other others may look, but the cache is its owner's. */
+bool names_may_change(fuse_req_t req);
+
+/* links.c */
+void links_symlink(fuse_req_t req, const char *url, fuse_ino_t parent,
+		   const char *name);
+void links_readlink(fuse_req_t req, fuse_ino_t ino);
+void links_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		  fuse_ino_t new_parent, const char *new, unsigned flags);
 
 /* xattr.c */
 void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);

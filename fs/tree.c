@@ -14,8 +14,8 @@ struct tree {
 	/* immutable */
 	struct url *base;
 	char *base_name;	/* base in the store, as a folder */
-	const struct conf_file *files;
-	size_t n_files;
+	int (*given)(void *ctx, const char *name, char **url);
+	void *given_ctx;
 	struct tree_node root;
 
 	pthread_mutex_t lock;
@@ -104,20 +104,20 @@ static bool is_scheme(const char *c)
 	       !strcmp(c, "http:") || !strcmp(c, "https:");
 }
 
-/* A [file] of the ini. -ENOENT: none of this name. */
+/* -ENOENT: no name of a URL. */
 static int given_name(const struct tree *t, const char *component,
 		      struct tree_name *n)
 {
-	size_t i;
+	char *url;
+	int r = t->given(t->given_ctx, component, &url);
 
-	for (i = 0; i < t->n_files; i++)
-		if (!strcmp(t->files[i].name, component))
-			break;
-	if (i == t->n_files)
-		return -ENOENT;
+	if (r < 0)
+		return r;
 	n->guess = TREE_FILE;
-	n->file_only = true;
-	return url_parse(t->files[i].url, &n->url);
+	n->file_only = n->given = true;
+	r = url_parse(url, &n->url);
+	free(url);
+	return r;
 }
 
 /* A component of a path below a host or the base URL. */
@@ -192,11 +192,6 @@ int tree_name(const struct tree *t, const struct tree_node *parent,
 bool tree_root_is_url(const struct tree *t)
 {
 	return t->base;
-}
-
-const char *tree_given(const struct tree *t, size_t i)
-{
-	return i < t->n_files ? t->files[i].name : NULL;
 }
 
 /* A name as the store spells it, when no URL can be had from it: it has a
@@ -382,6 +377,26 @@ int tree_enter_file(struct tree *t, const struct url *url,
 	return n ? 0 : -ENOMEM;
 }
 
+int tree_enter_link(struct tree *t, const char *name, const char *url,
+		    struct tree_node **out)
+{
+	char *key = join("%link", name);	/* no URL begins like that */
+	struct tree_node *n;
+
+	if (!key)
+		return -ENOMEM;
+	pthread_mutex_lock(&t->lock);
+	n = insert_locked(t, false, key, url);
+	if (n) {
+		n->link = true;
+		n->lookups++;
+		*out = n;
+	}
+	pthread_mutex_unlock(&t->lock);
+	free(key);
+	return n ? 0 : -ENOMEM;
+}
+
 static void remove_locked(struct tree *t, struct tree_node *node)
 {
 	struct tree_node **p = bucket(t, node->key);
@@ -467,8 +482,9 @@ static int set_base(struct tree *t, const char *base)
 	return r == 0 ? folder_of_index(index, &t->base_name) : r;
 }
 
-int tree_create(const char *base, const struct conf_file *files,
-		size_t n_files, struct tree **out)
+int tree_create(const char *base,
+		int (*given)(void *ctx, const char *name, char **url),
+		void *ctx, struct tree **out)
 {
 	struct tree *t = calloc(1, sizeof(*t));
 	int r;
@@ -476,8 +492,8 @@ int tree_create(const char *base, const struct conf_file *files,
 	if (!t)
 		return -ENOMEM;
 	pthread_mutex_init(&t->lock, NULL);
-	t->files = files;
-	t->n_files = n_files;
+	t->given = given;
+	t->given_ctx = ctx;
 	t->root.folder = true;
 	t->root.key = strdup("");
 	t->n_buckets = 256;

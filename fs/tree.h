@@ -1,7 +1,8 @@
 /* tree: the names of the mount and the inodes the kernel holds.
  *
  *     MNT/https/HOST/PATH     a URL ("https:" too, as a pasted one has it)
- *     MNT/NAME                a [file] of the ini
+ *     MNT/NAME                a name given to a URL: by the settings, or at
+ *                             run time
  *     MNT/PATH                below the base URL of `spoolfs URL MNT`
  *
  * What a name means when the cache knows nothing of it is decided here, from
@@ -26,7 +27,6 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "cache/conf.h"
 #include "cache/url.h"
 
 struct tree;
@@ -43,10 +43,11 @@ struct tree_facts {
 struct tree_node {
 	/* immutable */
 	bool folder;
+	bool link;		/* what the kernel has just made of a URL */
 	unsigned depth;		/* of a folder: components; the root is 0 */
 	char *key;		/* folder: path from the root, "" the root;
 				   file: url.key */
-	char *url;		/* file: url.sent */
+	char *url;		/* file: url.sent; link: as it was given */
 
 	/* passthrough.c's, its lock */
 	unsigned whole_opens;	/* of the complete file */
@@ -60,11 +61,12 @@ struct tree_node {
 	struct tree_node *next;
 };
 
-/* base: the root of the mount, or NULL for all of http and https. files: what
- * appears in the root by name; must outlive the tree. 0, -ENOMEM, or as
- * url_parse. */
-int tree_create(const char *base, const struct conf_file *files,
-		size_t n_files, struct tree **out);
+/* base: the root of the mount, or NULL for all of http and https. given: what a
+ * name in the root means that was given to a URL: 0 with *url (malloc'd), or
+ * -ENOENT, -ENOMEM. 0, -ENOMEM, or as url_parse. */
+int tree_create(const char *base,
+		int (*given)(void *ctx, const char *name, char **url),
+		void *ctx, struct tree **out);
 void tree_free(struct tree *t);
 
 struct tree_node *tree_root(struct tree *t);
@@ -74,6 +76,7 @@ enum tree_guess { TREE_NOTHING, TREE_FOLDER, TREE_FILE };
 struct tree_name {
 	enum tree_guess guess;	/* what it is if the cache knows nothing */
 	bool fixed;		/* … and if it does */
+	bool given;		/* to a URL: may mean another one any time */
 	bool file_only;		/* given by the user, or marked: what is cached
 				   below this name does not make it a folder */
 	char *path;		/* from the root of the mount */
@@ -90,9 +93,6 @@ int tree_name(const struct tree *t, const struct tree_node *parent,
 /* True when the root is the folder of a base URL. */
 bool tree_root_is_url(const struct tree *t);
 
-/* The i-th name given by the user in the root, or NULL past the last. */
-const char *tree_given(const struct tree *t, size_t i);
-
 /* The name in the store (url.h) of a folder, given its path in the mount; ""
  * for the root of all. Caller frees. 0, -ENOENT (no such name can be stored),
  * -ENOMEM. */
@@ -105,6 +105,10 @@ int tree_enter_folder(struct tree *t, const char *path,
 		      struct tree_node **out);
 int tree_enter_file(struct tree *t, const struct url *url,
 		    const struct tree_facts *facts, struct tree_node **out);
+
+/* The inode of a link that was just made. Likewise. */
+int tree_enter_link(struct tree *t, const char *name, const char *url,
+		    struct tree_node **out);
 
 /* The kernel gives n references back; at none the node is freed. */
 void tree_forget(struct tree *t, struct tree_node *node, uint64_t n);

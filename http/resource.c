@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cache/conf.h"
+#include "cache/command.h"
 #include "cache/url.h"
 #include "resource.h"
 #include "target.h"
@@ -17,28 +17,39 @@ static bool is_url_name(const char *name)
 	       (name[n] == '/' || (name[n] == ':' && name[n + 1] == '/'));
 }
 
-/* A name of the settings; without a match -ENOENT. */
-static int find_file(const struct conf *conf, const char *name, char **url)
-{
-	size_t len = strcspn(name, "?");
+/* A name in the root, of those that were given to URLs. */
+struct wanted {
+	const char *name;
+	size_t len;
+	char *url;
+};
 
-	for (size_t i = 0; i < conf->n_files; i++) {
-		if (!target_is_name(name, len, conf->files[i].name))
-			continue;
-		*url = strdup(conf->files[i].url);
-		return *url ? 0 : -ENOMEM;
-	}
-	return -ENOENT;
+static int compare(void *ctx, const char *name, const char *url)
+{
+	struct wanted *w = ctx;
+
+	if (!target_is_name(w->name, w->len, name))
+		return 0;
+	w->url = strdup(url);
+	return w->url ? 1 : -ENOMEM;
 }
 
-static int url_of_name(struct cache *c, const struct conf *conf,
-		       const char *name, char **url)
+static int url_of_given(struct cache *c, const char *name, char **url)
+{
+	struct wanted w = { name, strcspn(name, "?"), NULL };
+	int rc = cache_names(c, compare, &w);
+
+	*url = w.url;
+	return rc < 0 ? rc : w.url ? 0 : -ENOENT;
+}
+
+static int url_of_name(struct cache *c, const char *name, char **url)
 {
 	struct url *u;
 	int rc;
 
 	if (!is_url_name(name))
-		return find_file(conf, name, url);
+		return url_of_given(c, name, url);
 	rc = url_from_name(name, &u);
 	if (rc == -ENOENT)
 		return cache_url_of_name(c, name, url);
@@ -65,10 +76,10 @@ static int take_names(struct resource *r)
 	return rc == 0 && !r->key ? -ENOMEM : rc;
 }
 
-static int find(struct resource *r, struct cache *c, const struct conf *conf,
-		const char *text, const char *name)
+static int find(struct resource *r, struct cache *c, const char *text,
+		const char *name)
 {
-	int rc = url_of_name(c, conf, name, &r->url);
+	int rc = url_of_name(c, name, &r->url);
 
 	if (rc == 0)
 		rc = cache_open(c, r->url, &r->file);
@@ -86,10 +97,12 @@ int resource_open(struct resource *r, struct cache *c, const struct conf *conf,
 	struct resource fresh = { .conf = conf };
 	int rc;
 
-	if (r->conf == conf && r->text && strcmp(r->text, text) == 0)
+	/* What was given to a URL may have been given to another. */
+	if (r->conf == conf && r->text && is_url_name(name) &&
+	    strcmp(r->text, text) == 0)
 		return cache_open_again(r->file, out);
 	resource_fini(r);
-	rc = find(&fresh, c, conf, text, name);
+	rc = find(&fresh, c, text, name);
 	if (rc == 0)
 		rc = cache_open_again(fresh.file, out);
 	if (rc < 0)

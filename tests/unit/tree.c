@@ -9,16 +9,27 @@
 
 #define COUNT(v) (sizeof(v) / sizeof((v)[0]))
 
-static struct conf_file given[] = {
-	{ (char *)"film.mp4", (char *)"https://h.example/a?b" },
-	{ (char *)"folder", (char *)"https://h.example/x" },
+static const char *const given[][2] = {
+	{ "film.mp4", "https://h.example/a?b" },
+	{ "folder", "https://h.example/x" },
 };
+
+static int url_of_given(void *ctx, const char *name, char **url)
+{
+	(void)ctx;
+	for (size_t i = 0; i < COUNT(given); i++)
+		if (!strcmp(given[i][0], name)) {
+			*url = strdup(given[i][1]);
+			return *url ? 0 : -ENOMEM;
+		}
+	return -ENOENT;
+}
 
 static struct tree *make(const char *base)
 {
 	struct tree *t = NULL;
 
-	ok(tree_create(base, given, COUNT(given), &t) == 0, "tree of %s",
+	ok(tree_create(base, url_of_given, NULL, &t) == 0, "tree of %s",
 	   base ? base : "everything");
 	return t;
 }
