@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,12 @@
  * lowers it for an ordinary user to what the administrator allows. */
 #define MAX_BACKGROUND 8192
 
+/* KiB that the kernel reads ahead: unless it is told otherwise; and, where it
+ * can be told, as much as a request of one piece may have. More does not fit
+ * into a pipe. */
+#define READ_AHEAD_DEFAULT 128
+#define READ_AHEAD 512
+
 /* ---- the session's operations ------------------------------------------ */
 
 static void session_init(void *userdata, struct fuse_conn_info *conn)
@@ -34,9 +41,10 @@ static void session_init(void *userdata, struct fuse_conn_info *conn)
 	/* Never let the kernel drop pages on its own: a version is an inode. */
 	conn->want &= ~FUSE_CAP_AUTO_INVAL_DATA;
 	conn->want |= conn->capable & FUSE_CAP_EXPLICIT_INVAL_DATA;
-	/* Splicing costs more than it saves at our sizes. */
-	conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
-			FUSE_CAP_SPLICE_MOVE);
+	/* Answers from a complete file are spliced (file.c), copied and not
+	 * moved: the pages stay the file's. */
+	conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_MOVE);
+	conn->want |= conn->capable & FUSE_CAP_SPLICE_WRITE;
 	passthrough_negotiate(&m->passthrough, conn);
 	log_debug(LOG_FUSE, "protocol %u.%u, requests up to %u KiB",
 		  conn->proto_major, conn->proto_minor, conn->max_write >> 10);
@@ -290,14 +298,37 @@ void mount_limit_timeout(struct conf *c)
 }
 
 /* Which mount is on top at a path, asked in a way that never waits for its
- * daemon; 0: can't be told. */
-static uint64_t top_mount(const char *path)
+ * daemon; 0: can't be told. device may be NULL. */
+static uint64_t top_mount(const char *path, dev_t *device)
 {
 	struct statx st;
 
 	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0)
 		return 0;
+	if (device)
+		*device = makedev(st.stx_dev_major, st.stx_dev_minor);
 	return st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
+}
+
+void mount_read_ahead(struct mount *m)
+{
+	char path[64];
+	FILE *f;
+
+	if (atomic_exchange(&m->reads_ahead, true))
+		return;
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb",
+		 major(m->device), minor(m->device));
+	/* Somebody may have set it to what he likes. */
+	if (read_number(path) != READ_AHEAD_DEFAULT)
+		return;
+	f = fopen(path, "we");
+	if (!f)
+		return;
+	fprintf(f, "%u", READ_AHEAD);
+	if (fclose(f) == 0)
+		log_debug(LOG_FUSE, "complete files are read ahead by %u KiB",
+			  READ_AHEAD);
 }
 
 int mount_attach(struct mount *m, const char *path, char **error)
@@ -314,7 +345,7 @@ int mount_attach(struct mount *m, const char *path, char **error)
 	listen_end(path, r < 0 ? error : NULL);
 	if (r < 0)
 		return -EIO;
-	m->mount_id = top_mount(path);
+	m->mount_id = top_mount(path, &m->device);
 	passthrough_attach(&m->passthrough, m->session);
 	return 0;
 }
@@ -336,11 +367,11 @@ void mount_detach(struct mount *m)
 
 	/* libfuse unmounts what is at the path as long as the connection
 	 * lives; after a lazy unmount that may be somebody else's. */
-	if (!gone && top_mount(m->path) != m->mount_id)
+	if (!gone && top_mount(m->path, NULL) != m->mount_id)
 		return;
 	fuse_session_unmount(m->session);
 	/* It leaves a mount whose connection was cut by other means. */
-	if (top_mount(m->path) == m->mount_id)
+	if (top_mount(m->path, NULL) == m->mount_id)
 		mount_clear_stale(m->path);
 }
 

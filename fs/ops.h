@@ -48,9 +48,12 @@ struct mount {
 	struct passthrough passthrough;	/* with a lock of its own */
 	char *path;		/* once attached, and … */
 	uint64_t mount_id;	/* … which of the mounts there is ours */
+	dev_t device;
 	uid_t uid;
 	gid_t gid;
 	time_t started;
+
+	_Atomic bool reads_ahead;	/* mount_read_ahead has been called */
 
 	pthread_mutex_t lock;
 	struct handle *handles;	/* all of them */
@@ -67,6 +70,13 @@ static inline struct tree_node *node_of(struct mount *m, fuse_ino_t ino)
 	return ino == FUSE_ROOT_ID ? tree_root(m->tree) :
 				     (struct tree_node *)(uintptr_t)ino;
 }
+
+/* mount.c */
+
+/* Have the kernel read further ahead of who reads complete files through its
+ * cache, where we may say so (as root): requests of 128 KiB, its default, cost
+ * as much again as what is in them. Once; cheap when it has been called. */
+void mount_read_ahead(struct mount *m);
 
 /* file.c */
 void facts_of(const struct cache_info *info, struct tree_facts *out);

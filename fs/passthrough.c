@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -125,6 +126,13 @@ static ssize_t write_reply(int fd, struct iovec *iov, int count, void *mount)
 	return accept_offer(p, fd, iov);
 }
 
+static ssize_t splice_reply(int pipe, off_t *from, int fd, off_t *to,
+			    size_t len, unsigned int flags, void *mount)
+{
+	(void)mount;
+	return splice(pipe, from, fd, to, len, flags);
+}
+
 /* Read and write for the session, which has its descriptor from mounting: it
  * is given the same one again. */
 static int take_over(struct passthrough *p, struct fuse_session *session)
@@ -132,6 +140,7 @@ static int take_over(struct passthrough *p, struct fuse_session *session)
 	static const struct fuse_custom_io io = {
 		.read = read_request,
 		.writev = write_reply,
+		.splice_send = splice_reply,
 	};
 
 	return fuse_session_custom_io(session, &io, p->device);

@@ -121,6 +121,42 @@ def switched_off(s):
         right(fd, "bytes")
 
 
+def pipes(d):
+    count = 0
+    for f in glob.glob(f"/proc/{d.pid}/fd/*"):
+        try:
+            count += os.readlink(f).startswith("pipe:")
+        except OSError:		# closed since
+            pass
+    return count
+
+
+@case
+def spliced(s):
+    "passthrough=no: large answers are spliced, as root from further ahead"
+    size = 3 * SIZE + 4321	# no end of a page
+    want = gen(size, 2)
+    o = s.origin()
+    d = s.spoolfs(options={"passthrough": "no"})
+    path = d.path(o.url(f"/gen/{size}/2.mp4"))
+    equal(sha256(path), gen_sha256(size, 2), "cold")
+    d.unmount()
+    d.restart()		# the kernel has none of it
+    st = os.stat(d.mnt)
+    ahead = "/sys/class/bdi/{}:{}/read_ahead_kb".format(
+        os.major(st.st_dev), os.minor(st.st_dev))
+    before = pipes(d)
+    with Opened(path) as fd:
+        for off in (size - 5000, 2 * SIZE + 77, 0, SIZE - 4096):
+            n = 700001
+            equal(os.pread(fd, n, off), want[off:off + n], f"bytes at {off}")
+    ok(pipes(d) > before, "a pipe was used")
+    equal(sha256(path), gen_sha256(size, 2), "all of it")
+    if os.access(ahead, os.W_OK):
+        with open(ahead) as f:
+            equal(int(f.read()), 512, "KiB read ahead")
+
+
 @case
 def not_root(s):
     "an ordinary user has the kernel's cache, and the mount of fusermount3"
