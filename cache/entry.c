@@ -242,6 +242,7 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	struct settled s = { 0 };
 	struct reply_version version = { 0 };
 	char *type = NULL, *fields = NULL, *url = NULL, *key = NULL;
+	char *base = NULL;
 	bool pinned;
 
 	if (reply_version_copy(&version, facts->version))
@@ -250,14 +251,18 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	key = strdup(e->url->key);
 	if (facts->content_type)
 		type = strdup(facts->content_type);
+	if (facts->base)
+		base = strdup(facts->base);
 	if (facts->fields)
 		fields = strdup(facts->fields);
 	if (!url || !key || (facts->content_type && !type) ||
+	    (facts->base && !base) ||
 	    (facts->fields && !fields)) {
 		reply_version_fini(&version);
 		free(url);
 		free(key);
 		free(type);
+		free(base);
 		free(fields);
 		return -ENOMEM;
 	}
@@ -272,6 +277,7 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	e->rec.generation = random_generation();
 	e->rec.version = version;
 	e->rec.content_type = type;
+	e->rec.base = base;
 	e->rec.fields = fields;
 	e->rec.ranges = facts->ranges == PLAN_RANGES_YES;
 	e->rec.fresh_until = facts->fresh_until;
@@ -479,7 +485,8 @@ int entry_copy_locked(const struct entry *e, void *buf, size_t len,
 
 bool entry_fresh_locked(const struct entry *e, const struct cache_file *f)
 {
-	return e->checked_ms > f->opened_ms || time(NULL) < e->rec.fresh_until;
+	return e->checks != f->checks || e->checked_ms > f->opened_ms ||
+	       time(NULL) < e->rec.fresh_until;
 }
 
 int entry_refusal_locked(struct entry *e)

@@ -139,6 +139,7 @@ struct cache_file {
 	bool bound;
 	uint64_t found;		/* the generation when it was opened, or 0 */
 	int64_t opened_ms;
+	uint64_t checks;	/* of the entry, when it became this file's */
 	struct plan_cursor cursors[FILE_CURSORS];	/* entry->lock */
 	uint64_t end;	/* entry->lock: of the cursors, see plan.h */
 	uint64_t quiet[FILE_CURSORS];	/* entry->lock: reads below it need not
@@ -173,6 +174,7 @@ int entry_keep_in_memory(struct entry *e, const void *data, size_t len,
 struct entry_facts {
 	const struct reply_version *version;
 	const char *content_type;
+	const char *base;	/* store_record.base */
 	const char *fields;		/* that are kept, or NULL */
 	enum plan_ranges ranges;
 	time_t fresh_until, generated, now;

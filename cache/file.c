@@ -35,6 +35,7 @@ static void file_attach(struct cache_file *f, struct entry *e)
 	if (!f->entry)
 		f->found = e->rec.generation;
 	f->entry = e;
+	f->checks = e->checks;
 	link_locked(f, e);
 	e->opened = true;
 	pthread_mutex_unlock(&e->lock);
