@@ -5,6 +5,7 @@ import socket
 import subprocess
 import time
 
+from files import free_port, need
 from tap import Failure, ok, wait_for
 
 
@@ -25,6 +26,38 @@ def film(s, path, seconds, megabits=8, faststart=False):
                  "-c", "copy"] +
         (["-movflags", "+faststart"] if faststart else []) + [path],
         check=True, env=s.env)
+    os.unlink(clip)
+    return path
+
+
+OTHER = (65534, 65534)		# nobody and its group
+
+# A second of it has about half a megabyte.
+_CODECS = {
+    ".mp4": ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p",
+             "-c:a", "aac"],
+    ".webm": ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8",
+              "-c:a", "libopus"],
+}
+
+
+def short_film(s, path, seconds, *output):
+    """A film that browsers play too, made in a second or two; a multiple of 4
+    seconds. output: more of ffmpeg's options for it."""
+    need("ffmpeg")
+    quiet = ["ffmpeg", "-v", "error", "-y", "-nostdin"]
+    ending = os.path.splitext(path)[1]
+    codecs = _CODECS.get(ending, _CODECS[".mp4"])
+    clip = path + (".clip.webm" if ending == ".webm" else ".clip.mp4")
+    for args in (
+            ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25,"
+             "noise=alls=40:allf=t", "-f", "lavfi", "-i",
+             "sine=frequency=440:sample_rate=48000", "-t", "4", "-g", "25",
+             "-b:v", "4M", *codecs, clip],
+            ["-stream_loop", str(seconds // 4 - 1), "-i", clip, "-c", "copy",
+             *output, path]):
+        p = s.run(quiet + args)
+        ok(p.returncode == 0, f"ffmpeg: {p.stderr}")
     os.unlink(clip)
     return path
 
@@ -97,5 +130,83 @@ class Mpv:
     def quit(self):
         self.command("quit")
         ok(self.process.wait(20) == 0, "mpv ends well")
+        self.file.close()
+        self.socket.close()
+
+
+class Vlc:
+    """VLC as the user nobody (it refuses to be root's), without picture and
+    sound, driven over a socket."""
+
+    def __init__(self, s, target):
+        home = s.folder("vlc")
+        user = []
+        if os.getuid() == 0:
+            os.chmod(s.dir, 0o711)
+            os.chown(home, *OTHER)
+            user = ["setpriv", f"--reuid={OTHER[0]}", f"--regid={OTHER[1]}",
+                    "--clear-groups"]
+        port = free_port()
+        self.log = s.file("vlc.log")
+        with open(self.log, "wb") as log:
+            self.process = s.popen(
+                [*user, "cvlc", "-I", "oldrc", "--rc-fake-tty",
+                 "--rc-host", f"127.0.0.1:{port}", "--no-media-library",
+                 "--vout", "vdummy", "--aout", "adummy", "--no-dbus",
+                 "--play-and-pause", target],
+                stdout=log, stderr=subprocess.STDOUT, cwd="/",
+                env=dict(s.env, HOME=home, XDG_CONFIG_HOME=home,
+                         XDG_CACHE_HOME=home, XDG_RUNTIME_DIR=home))
+        self.socket = wait_for(lambda: self._connect(port), "VLC's socket")
+        self.file = self.socket.makefile("rw", newline="\n")
+
+    def _connect(self, port):
+        self._alive()
+        try:
+            return socket.create_connection(("127.0.0.1", port), 60)
+        except OSError:
+            return None
+
+    def _alive(self):
+        if self.process.poll() is not None:
+            text = open(self.log, errors="replace").read()
+            raise Failure(f"VLC ended: {text[-2000:]}")
+
+    def _say(self, text):
+        self._alive()
+        self.file.write(text + "\n")
+        self.file.flush()
+
+    def _number(self, question):
+        """The answer that is a number; it says other things in between."""
+        self._say(question)
+        while True:
+            line = self.file.readline()
+            if not line:
+                self._alive()
+                raise Failure("VLC closes its socket")
+            word = line.replace(">", " ").strip()
+            if word.isdigit():
+                return int(word)
+            if not word:	# nothing plays yet
+                return 0
+
+    def time(self):
+        """Seconds, whole ones."""
+        return self._number("get_time")
+
+    def seek(self, second):
+        self._say(f"seek {second}")
+
+    def plays(self, start, timeout):
+        """Wait until it is at start or past it, and moving."""
+        first = wait_for(lambda: (at := self.time()) >= start and at,
+                         f"VLC to be at {start}", timeout)
+        wait_for(lambda: self.time() > first, "VLC to go on from there",
+                 timeout)
+
+    def quit(self):
+        self._say("quit")
+        ok(self.process.wait(20) == 0, "VLC ends well")
         self.file.close()
         self.socket.close()
