@@ -126,6 +126,8 @@ struct cache_info {
 				   which it is used all the same: -errno */
 	uint64_t revision;	/* private */
 	char *url;		/* as sent to the origin */
+	char *base;		/* where redirects led, without query; NULL:
+				   there were none */
 	char *etag, *last_modified, *content_type;	/* as sent, or NULL */
 	char *fields;		/* others that were kept: fields.h, or NULL */
 };

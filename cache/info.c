@@ -39,6 +39,7 @@ int record_info(const struct store_record *r, const char *url,
 	    copy_string(&info.etag, r->version.etag) ||
 	    copy_string(&info.last_modified, r->version.last_modified) ||
 	    copy_string(&info.content_type, r->content_type) ||
+	    copy_string(&info.base, r->base) ||
 	    copy_string(&info.fields, r->fields)) {
 		cache_info_fini(&info);
 		return -ENOMEM;
@@ -68,6 +69,7 @@ void cache_info_fini(struct cache_info *info)
 	free(info->etag);
 	free(info->last_modified);
 	free(info->content_type);
+	free(info->base);
 	free(info->fields);
 	*info = (struct cache_info){ 0 };
 }

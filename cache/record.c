@@ -23,6 +23,7 @@ void store_record_fini(struct store_record *r)
 	free(r->url);
 	free(r->key);
 	free(r->content_type);
+	free(r->base);
 	free(r->fields);
 	reply_version_fini(&r->version);
 	extent_fini(&r->present);
@@ -110,6 +111,7 @@ static void put_record(FILE *f, const struct store_record *r)
 	put_text(f, "etag", r->version.etag);
 	put_text(f, "last-modified", r->version.last_modified);
 	put_text(f, "type", r->content_type);
+	put_text(f, "base", r->base);
 	put_text(f, "ranges", r->ranges ? "yes" : "no");
 	put_text(f, "pinned", r->pinned ? "yes" : "no");
 	fprintf(f, "created: %jd\n", (intmax_t)r->created);
@@ -348,7 +350,8 @@ static int parse_record(struct span s, bool news, struct store_record *r)
 		return err;
 	if (take_text(&s, "etag", &r->version.etag) ||
 	    take_text(&s, "last-modified", &r->version.last_modified) ||
-	    take_text(&s, "type", &r->content_type))
+	    take_text(&s, "type", &r->content_type) ||
+	    take_text(&s, "base", &r->base))
 		return -ENOMEM;
 	if (!take_bool(&s, "ranges", &r->ranges) ||
 	    !take_bool(&s, "pinned", &r->pinned) ||

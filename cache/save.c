@@ -25,10 +25,12 @@ static int copy_record_locked(const struct entry *e, struct store_record *out)
 	copy.url = strdup(r->url);
 	copy.key = strdup(r->key);
 	copy.content_type = r->content_type ? strdup(r->content_type) : NULL;
+	copy.base = r->base ? strdup(r->base) : NULL;
 	copy.fields = r->fields ? strdup(r->fields) : NULL;
 	copy.version = (struct reply_version){ 0 };
 	copy.present = (struct extent_set){ 0 };
 	if (!copy.url || !copy.key || (r->content_type && !copy.content_type) ||
+	    (r->base && !copy.base) ||
 	    (r->fields && !copy.fields) ||
 	    reply_version_copy(&copy.version, &r->version) ||
 	    extent_copy(&copy.present, &r->present) ||

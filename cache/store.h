@@ -66,6 +66,8 @@ struct store_record {
 				   resource, also across restarts */
 	struct reply_version version;
 	char *content_type;	/* NULL: not said */
+	char *base;		/* where redirects led, without query; NULL:
+				   there were none */
 	bool ranges;		/* the origin honours ranges */
 	bool pinned;
 	time_t created;		/* when this generation was first seen */
@@ -92,6 +94,7 @@ bool store_record_complete(const struct store_record *r);
  *   etag: "abc"                           left out: not said; so the next two
  *   last-modified: Sat, 01 Jan 2022 00:00:00 GMT
  *   type: video/mp4
+ *   base: https://cdn.example.com/f.mp4   left out: no redirect
  *   ranges: yes
  *   pinned: no
  *   created: 1500000000                   seconds since the epoch

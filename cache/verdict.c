@@ -73,6 +73,17 @@ static void confirm(struct transfer *t)
 	free(fields);
 }
 
+/* Where redirects have led; NULL: to e's own URL, or no memory. A query may
+ * be secret, and nothing is relative to it. Caller frees. */
+static char *led_to(const struct transfer *t)
+{
+	const struct url *u = t->target;
+
+	if (strcmp(u->key, t->entry->url->key) == 0)
+		return NULL;
+	return strndup(u->sent, strcspn(u->sent, "?"));
+}
+
 static int adopt(struct transfer *t)
 {
 	struct entry *e = t->entry;
@@ -89,7 +100,7 @@ static int adopt(struct transfer *t)
 		.generated = reply_generated(t),
 		.now = time(NULL),
 	};
-	char *fields;
+	char *fields, *base;
 	int fd, err;
 
 	/* What must not be stored is kept while it is in use (RFC 9111,
@@ -103,8 +114,10 @@ static int adopt(struct transfer *t)
 	if (err)
 		return err;
 	facts.fields = fields = reply_fields(t);
+	facts.base = base = led_to(t);
 	err = entry_adopt(e, &facts, fd);
 	free(fields);
+	free(base);
 	if (err) {
 		close(fd);
 		return err;

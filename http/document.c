@@ -123,8 +123,8 @@ static int rewrite(struct request *r, enum playlist_kind kind)
 	struct document *d = &r->document;
 	char host[TARGET_HOST_MAX + 16], prefix[512], *out;
 	const struct playlist_place place = {
-		.url = r->info->url, .path = path_of(r), .prefix = prefix,
-		.host = host,
+		.url = r->info->base ? r->info->base : r->info->url,
+		.path = path_of(r), .prefix = prefix, .host = host,
 	};
 	size_t len;
 	int rc;

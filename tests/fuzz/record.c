@@ -49,6 +49,7 @@ static bool same(const struct store_record *a, const struct store_record *b)
 	       fuzz_same(a->version.last_modified, b->version.last_modified) &&
 	       a->version.size == b->version.size &&
 	       fuzz_same(a->content_type, b->content_type) &&
+	       fuzz_same(a->base, b->base) &&
 	       a->ranges == b->ranges && a->pinned == b->pinned &&
 	       a->created == b->created && a->fresh_until == b->fresh_until &&
 	       a->validated == b->validated &&

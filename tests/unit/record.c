@@ -27,6 +27,7 @@ static struct store_record sample(void)
 			.size = 1048576,
 		},
 		.content_type = copy("video/mp4"),
+		.base = copy("https://cdn.example.com/f.mp4"),
 		.ranges = true,
 		.created = 1500000000,
 		.fresh_until = 1700000000,
@@ -55,6 +56,7 @@ static bool same(const struct store_record *a, const struct store_record *b)
 	       same_text(a->version.last_modified, b->version.last_modified) &&
 	       a->version.size == b->version.size &&
 	       same_text(a->content_type, b->content_type) &&
+	       same_text(a->base, b->base) &&
 	       a->ranges == b->ranges && a->pinned == b->pinned &&
 	       a->created == b->created &&
 	       a->fresh_until == b->fresh_until &&
@@ -93,6 +95,7 @@ static void test_text(void)
 		"etag: \"abc: def\"\n"
 		"last-modified: Sat, 01 Jan 2022 00:00:00 GMT\n"
 		"type: video/mp4\n"
+		"base: https://cdn.example.com/f.mp4\n"
 		"ranges: yes\n"
 		"pinned: no\n"
 		"created: 1500000000\n"
