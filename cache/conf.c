@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "setting.h"
+#include "url.h"
 
 
 static const struct conf_key table[] = {
@@ -419,9 +420,7 @@ const struct conf_origin *conf_origin(const struct conf *c, const char *key)
 
 		if (!prefix && best == &silent)
 			best = &c->origins[i];
-		if (!prefix || len < best_len || strncmp(prefix, key, len) != 0)
-			continue;
-		if (prefix[len - 1] != '/' && !strchr("/?", key[len]))
+		if (!prefix || len < best_len || !url_key_is_below(key, prefix))
 			continue;
 		best = &c->origins[i];
 		best_len = len;

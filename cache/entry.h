@@ -88,6 +88,8 @@ struct entry {
 					   plan */
 	_Atomic bool held;		/* it has brought some of that already,
 					   not yet published */
+	_Atomic(const struct conf *) allowed_by;	/* with these settings in
+					   force it may be asked for */
 	char *forward;			/* L: cache_forward; in memory alone */
 	struct cache_file *files;	/* L: in whose favour a plan was last
 					   made, or wanted, first */

@@ -9,6 +9,8 @@
 #include "evictor.h"
 #include "fetch.h"
 #include "io.h"
+#include "policy.h"
+#include "proxy.h"
 
 static void link_locked(struct cache_file *f, struct entry *e)
 {
@@ -69,12 +71,39 @@ static int file_new(struct entry *e, struct cache_file **out)
 	return 0;
 }
 
+/* What may not be asked for is not served either. */
+static int may_open(struct entry *e)
+{
+	const struct conf *conf = cache_conf(e->cache);
+	const struct conf_origin *o;
+
+	if (atomic_load(&e->allowed_by) == conf)
+		return 0;
+	o = conf_origin(conf, e->url->key);
+	if (!policy_url(conf, e->url, proxy_of(o, e->url, getenv)))
+		return -EACCES;
+	atomic_store(&e->allowed_by, conf);
+	return 0;
+}
+
+/* Takes a reference to e. */
+static int file_of(struct entry *e, struct cache_file **out)
+{
+	int err = may_open(e);
+
+	if (err) {
+		entry_unref(e);
+		return err;
+	}
+	return file_new(e, out);
+}
+
 int cache_open(struct cache *c, const char *url, struct cache_file **out)
 {
 	struct entry *e;
 	int err = cache_entry(c, url, &e);
 
-	return err ? err : file_new(e, out);
+	return err ? err : file_of(e, out);
 }
 
 int cache_open_again(struct cache_file *f, struct cache_file **out)
@@ -89,7 +118,7 @@ int cache_open_again(struct cache_file *f, struct cache_file **out)
 		file_detach(f);
 		file_attach(f, e);
 	}
-	return file_new(e, out);
+	return file_of(e, out);
 }
 
 void cache_close(struct cache_file *f)

@@ -97,27 +97,33 @@ void schedule_move(struct transfer *t, struct entry *to)
 	fetch_hot(t->fetch, to);
 }
 
-static bool transfer_start(struct fetch *f, struct entry *e, uint64_t start,
-			   uint64_t end, enum plan_priority priority,
-			   bool conditional)
+/* 0; -EACCES: it may not be asked for, and that is settled; -ENOMEM. */
+static int transfer_start(struct fetch *f, struct entry *e, uint64_t start,
+			  uint64_t end, enum plan_priority priority,
+			  bool conditional)
 {
 	struct transfer *t = transfer_new(f, e, start, end, conditional);
+	int err;
 
 	if (!t)
-		return false;
+		return -ENOMEM;
 	t->host = host_get(f, t->target->origin);
 	t->priority = t->planned = priority;
-	if (!t->host || transfer_prepare(t, live_now(f->live)) ||
-	    curl_multi_add_handle(f->multi, t->easy)) {
+	err = t->host ? transfer_prepare(t, live_now(f->live)) : -ENOMEM;
+	if (err == -EACCES)
+		verdict_forbidden(t, now_ms());
+	else if (!err && curl_multi_add_handle(f->multi, t->easy))
+		err = -ENOMEM;
+	if (err) {
 		transfer_free(t);
-		return false;
+		return err;
 	}
 	t->host->active++;
 	transfer_link(f, t);
 	count_one(&e->cache->counts.requests);
 	log_debug(LOG_FETCH, "%s: %" PRIu64 "-%" PRIu64 "%s", e->label, start,
 		  end, conditional ? " validate" : "");
-	return true;
+	return 0;
 }
 
 /* A redirect may lead to another host. */
@@ -229,7 +235,8 @@ static void start_planned(struct fetch *f, struct entry *e,
 
 	if (!h || !get_place(f, h, e, a->priority, own))
 		return;
-	if (!transfer_start(f, e, a->start, a->end, a->priority, conditional)) {
+	if (transfer_start(f, e, a->start, a->end, a->priority,
+			   conditional) == -ENOMEM) {
 		e->retry_ms = now_ms() + TICK_MS;
 		e->last_error = -ENOMEM;
 	}

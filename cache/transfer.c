@@ -12,6 +12,8 @@
 #include "fields.h"
 #include "io.h"
 #include "log.h"
+#include "policy.h"
+#include "proxy.h"
 #include "transfer.h"
 
 /* After an error of the disk it is tried again so late. */
@@ -347,13 +349,68 @@ static int add_headers(struct transfer *t, const struct conf_origin *o)
 	return err;
 }
 
+/* ---- which addresses ------------------------------------------------------ */
+
+/* Opens a socket for a connection, if it may be opened to there. */
+static curl_socket_t on_socket(void *ctx, curlsocktype purpose,
+			       struct curl_sockaddr *to)
+{
+	struct transfer *t = ctx;
+
+	(void)purpose;
+	if (!t->proxied && !policy_address(t->conf, t->target, &to->addr)) {
+		t->forbidden = true;
+		return CURL_SOCKET_BAD;
+	}
+	t->sockets++;
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+/* A connection is about to be used: an older one may be to where it may not go
+ * any more. */
+static int on_connection(void *ctx, char *address, char *own, int port,
+			 int own_port)
+{
+	struct transfer *t = ctx;
+
+	(void)own;
+	(void)port;
+	(void)own_port;
+	if (t->proxied || policy_address_text(t->conf, t->target, address))
+		return CURL_PREREQFUNC_OK;
+	t->forbidden = true;
+	t->sockets = 0;
+	return CURL_PREREQFUNC_ABORT;
+}
+
+/* Proxy and address, which depend on each other. 0, -EACCES, -ENOMEM. */
+static int prepare_way(struct transfer *t, const struct conf_origin *o)
+{
+	const char *proxy = proxy_of(o, t->target, getenv);
+	CURL *c = t->easy;
+
+	t->proxied = proxy;
+	t->forbidden = false;
+	t->sockets = 0;
+	if (!policy_url(t->conf, t->target, proxy))
+		return -EACCES;
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t);
+	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_connection);
+	curl_easy_setopt(c, CURLOPT_PREREQDATA, t);
+	return curl_easy_setopt(c, CURLOPT_PROXY, proxy ? proxy : "") ||
+	       curl_easy_setopt(c, CURLOPT_NOPROXY, "") ? -ENOMEM : 0;
+}
+
 int transfer_prepare(struct transfer *t, const struct conf *conf)
 {
 	/* The section of the URL that is asked, not of the one that led here:
 	 * what was configured for one origin never goes to another. */
 	const struct conf_origin *o = conf_origin(conf, t->target->key);
 	CURL *c = t->easy;
+	int err;
 
+	t->conf = conf;
 	curl_slist_free_all(t->headers);
 	t->headers = NULL;
 	reply_fini(&t->reply);
@@ -393,12 +450,13 @@ int transfer_prepare(struct transfer *t, const struct conf *conf)
 	curl_easy_setopt(c, CURLOPT_VERBOSE, t->target->https ? 1L : 0L);
 	curl_easy_setopt(c, CURLOPT_DEBUGFUNCTION, on_debug);
 	curl_easy_setopt(c, CURLOPT_DEBUGDATA, t);
+	err = prepare_way(t, o);
+	if (err)
+		return err;
 	if (curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers) ||
 	    curl_easy_setopt(c, CURLOPT_URL, t->target->sent) ||
 	    curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent ?
 			     o->user_agent : "spoolfs/" PACKAGE_VERSION) ||
-	    (o->proxy &&
-	     curl_easy_setopt(c, CURLOPT_PROXY, o->proxy)) ||
 	    (o->ca_file &&
 	     (curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file) ||
 	      curl_easy_setopt(c, CURLOPT_CAPATH, NULL))))

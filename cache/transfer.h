@@ -31,6 +31,10 @@ struct transfer {
 	struct curl_slist *headers;
 	struct url *target;		/* what is asked now */
 	unsigned redirects;
+	const struct conf *conf;	/* in force when it was prepared */
+	bool proxied;		/* connections are a proxy's */
+	bool forbidden;		/* an address that may not be asked, … */
+	unsigned sockets;	/* … and those that may, of this request */
 	enum plan_priority priority, planned;
 
 	struct reply reply;
@@ -65,7 +69,8 @@ struct transfer *transfer_new(struct fetch *f, struct entry *e, uint64_t start,
 void transfer_free(struct transfer *t);
 
 /* (Re)build the request for t->target: after transfer_new, and after a
- * redirect. 0 or -ENOMEM. */
+ * redirect. 0; -EACCES: it may not be asked for (policy.h); -ENOMEM. conf stays
+ * valid as long as t. */
 int transfer_prepare(struct transfer *t, const struct conf *conf);
 
 /* Write what is buffered to the entry's file and publish it. 0; -errno of the
@@ -80,6 +85,9 @@ bool transfer_saw_end(const struct transfer *t);
 /* Called by the header callback when a block is complete: decides what the
  * body is (verdict.c). Sets phase, pos and end. 0 to go on, else to end. */
 int verdict_headers(struct transfer *t);
+
+/* The settings forbid to ask what t is about to: refuse it to everybody. */
+void verdict_forbidden(struct transfer *t, int64_t now);
 
 /* Called when curl is done with t: what it means for the entry. Returns true
  * when t goes on with another request (a redirect). */

@@ -455,3 +455,11 @@ char *url_redact(const char *text, char *buf, size_t size)
 			 (int)strcspn(host, "?#"), host);
 	return buf;
 }
+
+bool url_key_is_below(const char *key, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(prefix, key, len) == 0 &&
+	       (prefix[len - 1] == '/' || strchr("/?", key[len]));
+}

@@ -70,6 +70,11 @@ struct url {
 int url_parse(const char *text, struct url **out);
 void url_free(struct url *u);
 
+/* Whether a key begins with a prefix, itself the key of a URL without query, at
+ * a '/' or at its own end: https://a.example/ is no prefix of
+ * https://a.example.net/. What begins a query ends a path. */
+bool url_key_is_below(const char *key, const char *prefix);
+
 /* The target of a redirect: ref (absolute or relative) against base.
  * Errors as url_parse; -EPERM when it leaves https for http. */
 int url_resolve(const struct url *base, const char *ref, struct url **out);

@@ -368,11 +368,26 @@ static void refused(struct transfer *t, int error, int64_t now)
 	entry_refuse(e, error);
 }
 
+void verdict_forbidden(struct transfer *t, int64_t now)
+{
+	struct entry *e = t->entry;
+
+	log_warn(LOG_FETCH, "%s: not asked: allow, deny and private_targets "
+		 "don't let it", e->label);
+	e->retry_ms = now + ENTRY_REFUSAL_MS;
+	entry_refuse(e, -EACCES);
+	fetch_changed(t->fetch, e, false);
+}
+
 static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
 {
 	curl_off_t answered = 0;
 	long connects = 0;
 
+	if (t->forbidden && !t->sockets) {
+		verdict_forbidden(t, now);
+		return;
+	}
 	curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
 	curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered);
 	/* What is no HTTP may be the rest of an earlier answer: a connection
@@ -488,10 +503,12 @@ static bool redirect(struct transfer *t, const struct conf *conf, int64_t now)
 	}
 	url_free(t->target);
 	t->target = next;
-	if (transfer_prepare(t, conf) == 0)
-		return true;
-	failed(t, -ENOMEM, now);
-	return false;
+	err = transfer_prepare(t, conf);
+	if (err == -EACCES)
+		verdict_forbidden(t, now);
+	else if (err)
+		failed(t, err, now);
+	return !err;
 }
 
 bool verdict_done(struct transfer *t, CURLcode result, const struct conf *conf,
