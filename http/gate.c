@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "access.h"
 #include "cache/conf.h"
@@ -104,7 +103,7 @@ static void gather(struct request *r, struct access_request *q)
 		.own_page = name && strncmp(name, "-/", 2) == 0,
 		.authority = r->target.authority,
 		.authority_len = r->target.authority_len,
-		.peer = peer_of(r), .self = geteuid(),
+		.peer = peer_of(r), .self = r->serve->self,
 	};
 	MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND,
 				    take_field, q);
@@ -205,8 +204,8 @@ static bool begins(const char *text, const char *with)
 	return strncasecmp(text, with, strlen(with)) == 0;
 }
 
-/* Nothing that could hold a script; a browser's own page around a film or a
- * PDF does not work in a sandbox. */
+/* Nothing that could hold a script, nor is taken for what does; a browser's own
+ * page around a film or a PDF does not work in a sandbox. */
 static bool is_inert(const char *type)
 {
 	return begins(type, "video/") || begins(type, "audio/") ||
@@ -219,9 +218,11 @@ static void add_safety(const struct request *r, struct MHD_Response *response)
 	const char *type = MHD_get_response_header(
 		response, MHD_HTTP_HEADER_CONTENT_TYPE);
 
-	add(response, "X-Content-Type-Options", "nosniff");
-	if (type && !is_inert(type))	/* beside the origin's own, if any */
+	if (type && !is_inert(type)) {
+		add(response, "X-Content-Type-Options", "nosniff");
+		/* Beside the origin's own, if any. */
 		add(response, "Content-Security-Policy", "sandbox");
+	}
 	/* For browsers that do not say which site asks. */
 	if (r->conf->allow_origin.n == 0 &&
 	    !MHD_get_response_header(response, "Cross-Origin-Resource-Policy"))

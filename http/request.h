@@ -47,6 +47,7 @@ struct serve {
 	} *listeners;
 	size_t n_listeners;
 	const char *address;	/* "http://127.0.0.1:4612/" */
+	uid_t self;		/* the user we run as */
 	struct watch *watch;
 	pthread_mutex_t lock;
 	/* lock */

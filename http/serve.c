@@ -344,6 +344,7 @@ int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
 	pthread_mutex_init(&s->lock, NULL);
 	s->cache = c;
 	s->conf = conf;
+	s->self = geteuid();
 	rc = open_listeners(s, error);
 	if (rc == 0)
 		rc = watch_start(&s->watch);
