@@ -51,7 +51,8 @@ static const struct {
 };
 
 /* In the order of their enums. */
-static const char *const states[] = { "all", "active", "inactive", "partial" };
+static const char *const states[] = { "all", "active", "inactive", "partial",
+				      "loaded" };
 static const char *const levels[] = { "error", "warning", "info", "debug" };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -118,8 +119,8 @@ static int take_word(struct ask *a, enum ask_field field, const char *value,
 		return level ?
 		       refuse(error, 400, "level is error, warning, info or "
 			      "debug") :
-		       refuse(error, 400, "state is all, active, inactive or "
-			      "partial");
+		       refuse(error, 400, "state is all, active, inactive, "
+			      "partial or loaded");
 	if (level)
 		a->level = (enum log_level)i;
 	else

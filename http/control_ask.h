@@ -31,12 +31,13 @@ enum ask_field {
 	ASK_FIELD_NAME = 2,	/* text */
 	ASK_FIELD_START = 4,	/* bytes */
 	ASK_FIELD_END = 8,	/* bytes, exclusive */
-	ASK_FIELD_STATE = 16,	/* all, active, inactive, partial */
+	ASK_FIELD_STATE = 16,	/* all, active, inactive, partial,
+				   loaded */
 	ASK_FIELD_LEVEL = 32,	/* error, warning, info, debug */
 	ASK_FIELD_WAIT = 64,	/* true or false */
 };
 
-enum ask_state { ASK_ALL, ASK_ACTIVE, ASK_INACTIVE, ASK_PARTIAL };
+enum ask_state { ASK_ALL, ASK_ACTIVE, ASK_INACTIVE, ASK_PARTIAL, ASK_LOADED };
 
 struct ask_route {
 	const char *method, *path;

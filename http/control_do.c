@@ -193,6 +193,31 @@ static enum MHD_Result do_drop(struct call *call, const struct ask *a)
 	return outcome(call, a, cache_drop(call->control->cache, a->url), NULL);
 }
 
+static enum MHD_Result do_name_add(struct call *call, const struct ask *a)
+{
+	int rc = cache_name_add(call->control->cache, a->name, a->url);
+
+	if (rc < 0)
+		return fail(call, rc, rc == -EEXIST ? "the name is another "
+						      "URL's" :
+			    rc == -EINVAL ? "no name, or no URL that can be "
+					    "fetched" : NULL);
+	return call_json(call, MHD_HTTP_OK, json_pack("{ss ss}", "name",
+						      a->name, "url", a->url));
+}
+
+static enum MHD_Result do_name_remove(struct call *call, const struct ask *a)
+{
+	int rc = cache_name_remove(call->control->cache, a->name);
+
+	if (rc < 0)
+		return fail(call, rc, rc == -ENOENT ? "no such name" :
+			    rc == -EPERM ? "the name is in the settings"
+					 : NULL);
+	return call_json(call, MHD_HTTP_OK,
+			 json_pack("{ss}", "name", a->name));
+}
+
 static enum MHD_Result do_reload(struct call *call, const struct ask *a)
 {
 	enum MHD_Result result;
@@ -321,7 +346,8 @@ static enum MHD_Result do_entries(struct call *call, const struct ask *a)
 	if (a->url)
 		rc = list_url(c, a->url, &l);
 	else
-		rc = cache_each(c, a->state == ASK_ACTIVE, list_one, &l);
+		rc = cache_each(c, a->state == ASK_ACTIVE ||
+				a->state == ASK_LOADED, list_one, &l);
 	fputs("\n]\n", l.out);
 	size = ftello(l.out);
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -334,6 +360,24 @@ static enum MHD_Result do_entries(struct call *call, const struct ask *a)
 		return fail(call, rc, NULL);
 	}
 	return respond_listing(call, copy, size);
+}
+
+static int add_name(void *ctx, const char *name, const char *url)
+{
+	return json_object_set_new(ctx, name, json_string(url)) < 0 ? -ENOMEM
+								    : 0;
+}
+
+static enum MHD_Result do_names(struct call *call, const struct ask *a)
+{
+	json_t *object = json_object();
+
+	(void)a;
+	if (object && cache_names(call->control->cache, add_name, object) < 0) {
+		json_decref(object);
+		object = NULL;
+	}
+	return call_json(call, MHD_HTTP_OK, object);
 }
 
 /* null for what is not to be had. */
@@ -383,6 +427,7 @@ static enum MHD_Result (*const handlers[ASK_COUNT])(struct call *,
 	[ASK_ENTRIES] = do_entries,
 	[ASK_EVENTS] = call_events,
 	[ASK_WHERE] = do_where,
+	[ASK_NAMES] = do_names,
 	[ASK_FETCH] = do_fetch,
 	[ASK_STOP] = do_stop,
 	[ASK_PIN] = do_pin,
@@ -390,13 +435,13 @@ static enum MHD_Result (*const handlers[ASK_COUNT])(struct call *,
 	[ASK_VALIDATE] = do_validate,
 	[ASK_RESET] = do_reset,
 	[ASK_DROP] = do_drop,
+	[ASK_NAME_ADD] = do_name_add,
+	[ASK_NAME_REMOVE] = do_name_remove,
 	[ASK_RELOAD] = do_reload,
 	[ASK_LOG_LEVEL] = do_log_level,
 };
 
 enum MHD_Result call_do(struct call *call, const struct ask *a)
 {
-	if (!handlers[a->what])
-		return fail(call, -ENOSYS, NULL);
 	return handlers[a->what](call, a);
 }

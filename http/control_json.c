@@ -52,6 +52,8 @@ bool control_json_is_wanted(const struct cache_view *v, enum ask_state state)
 		return true;
 	if (state == ASK_PARTIAL)
 		return !v->info.complete && !v->info.directory;
+	if (state == ASK_LOADED)
+		return v->loaded;
 	return control_json_is_active(v) == (state == ASK_ACTIVE);
 }
 

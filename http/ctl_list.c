@@ -1,5 +1,5 @@
-/* ls, info, rm: what is in the cache folder, with what the daemon knows of the
- * files that are in use. */
+/* ls, info, rm: what is in the cache folder, with what the daemon has in
+ * memory. */
 #include "config.h"
 
 #include <errno.h>
@@ -19,12 +19,18 @@ struct selection {
 	const struct ctl *ctl;
 	struct url **below;	/* n of them; 0: everything */
 	size_t n;
-	json_t *live;		/* views of files in use, by their key */
+	json_t *live;		/* views of what is in memory, by their key */
 	time_t now;
 	int (*fn)(void *ctx, const char *key, json_t *view);
 	void *ctx;
 	int status;
 };
+
+/* Of what is not known nothing is cached: it may have been asked for in vain. */
+static bool is_something(const json_t *view)
+{
+	return ctl_text(view, "generation") || ctl_true(view, "active");
+}
 
 /* key is that of a URL below u, or its own. */
 static bool is_below(const struct url *u, const char *key)
@@ -81,7 +87,7 @@ static int select_record(void *ctx, const char *path,
 	return rc;
 }
 
-/* What is in use and not in the folder, or not yet. */
+/* What is in memory and not in the folder, or not yet. */
 static int select_rest(struct selection *s)
 {
 	const char *key;
@@ -89,7 +95,7 @@ static int select_rest(struct selection *s)
 	int rc;
 
 	json_object_foreach(s->live, key, view) {
-		if (!is_selected(s, key, view))
+		if (!is_selected(s, key, view) || !is_something(view))
 			continue;
 		rc = s->fn(s->ctx, key, view);
 		if (rc)
@@ -180,7 +186,7 @@ int ctl_info(struct ctl *ctl)
 	if (rc == 0) {
 		status = ctl_put_info(ctl, &r, view, path);
 		store_record_fini(&r);
-	} else if (rc == -ENOENT && view) {
+	} else if (rc == -ENOENT && view && is_something(view)) {
 		status = ctl_put_info(ctl, NULL, view, path);
 	} else if (rc == -ENOENT) {
 		ctl_complain("%s: not in the cache", u->sent);

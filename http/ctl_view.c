@@ -38,7 +38,7 @@ json_t *ctl_live(const struct ctl *ctl)
 
 	if (ctl_client_open(ctl->conf.cache_dir, &client) < 0)
 		return json_object();
-	if (ctl_ask(client, "GET", "/entries?state=active", NULL, &reply) == 0) {
+	if (ctl_ask(client, "GET", "/entries?state=loaded", NULL, &reply) == 0) {
 		live = by_key(reply.body);
 		ctl_reply_fini(&reply);
 	} else {

@@ -4,8 +4,9 @@
 
 #include "ctl.h"
 
-/* Views of the files that something is going on with, by their keys; empty
- * without a daemon. A new reference, or NULL. */
+/* Views of the files that the daemon has in memory, by their keys: what it knows
+ * of them has perhaps not been saved yet. Empty without a daemon. A new
+ * reference, or NULL. */
 json_t *ctl_live(const struct ctl *ctl);
 
 /* All about a file: its record (or NULL), whose path that is, and the view of

@@ -188,6 +188,33 @@ def keeping(s):
 
 
 @case
+def naming(s):
+    "add gives a name to a URL, also after a restart; remove takes it away"
+    o = s.origin()
+    d = s.spoolfs(ini=f'[file "given"]\nurl = {o.url("/gen/2K/2")}\n')
+    url = o.url("/gen/1K/1.bin")
+    equal(rows(s, d, "add", "film", url), [{"name": "film", "url": url}],
+          "add")
+    ctl(s, d, "add", "film", o.url("/other"), status=1)
+    ctl(s, d, "add", "a/b", url, status=1)
+    ctl(s, d, "add", "film", "nonsense", status=1)
+    equal(rows(s, d, "names"), [{"given": o.url("/gen/2K/2"), "film": url}],
+          "names")
+    path = ctl(s, d, "path", "film").strip()
+    equal(path, f"{d.mnt}/film", "its path")
+    equal(read(path), gen(1024, 1), "what is there")
+    equal(rows(s, d, "info", "film")[0]["url"], url, "info by name")
+    equal(ctl(s, d, "get", "film"), url + "\n", "get by name")
+    d.unmount()
+    d.restart()
+    equal(read(path), gen(1024, 1), "after a restart")
+    ctl(s, d, "remove", "given", status=1)
+    ctl(s, d, "remove", "film")
+    ctl(s, d, "remove", "film", status=1)
+    wait_for(lambda: not os.path.isfile(path), "it to go from the mount")
+
+
+@case
 def watching(s):
     "watch prints events, also as JSON; it ends when the daemon does"
     o = s.origin()

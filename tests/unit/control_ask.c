@@ -42,6 +42,7 @@ static const struct {
 	{ "GET", "/entries?url=a&url=b", "", 400, 0, NULL, NULL },
 	{ "GET", "/entries?url=%00", "", 400, 0, NULL, NULL },
 	{ "GET", "/entries?url=%ff", "", 400, 0, NULL, NULL },
+	{ "GET", "/entries?state=loaded", "", 0, ASK_ENTRIES, NULL, NULL },
 	{ "GET", "/entries?state=some", "", 400, 0, NULL, NULL },
 	{ "GET", "/entries?%75rl=x", "", 0, ASK_ENTRIES, "x", NULL },
 	{ "GET", "/where", "", 400, 0, NULL, NULL },
