@@ -24,6 +24,7 @@ import spool
 from tap import Skip
 
 import cold
+import crowd
 import fair
 import growth
 import hits
@@ -43,6 +44,7 @@ BENCHES = {
     "fair": fair.bench,
     "play": play.bench,
     "hits": hits.bench,
+    "crowd": crowd.bench,
     "scan": scan.bench,
     "growth": growth.bench,
 }
