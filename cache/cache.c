@@ -378,7 +378,13 @@ int cache_start(const struct conf *conf, struct cache **out)
 		err = evictor_start(c, &c->evictor);
 	if (!err)
 		err = fetch_start(&c->live, c->saver, &c->fetch);
+	if (!err) {
+		err = hooks_start(c, &c->hooks);
+		if (err)
+			fetch_stop(c->fetch);
+	}
 	if (err) {
+		fetch_free(c->fetch);
 		evictor_free(c->evictor);
 		saver_stop(c->saver);
 		messenger_free(c->messenger);
@@ -455,6 +461,7 @@ void cache_stop(struct cache *c)
 	free(all);
 	saver_stop(c->saver);
 	c->saver = NULL;
+	hooks_stop(c->hooks);
 	messenger_stop(c->messenger);
 }
 
@@ -468,6 +475,7 @@ void cache_free(struct cache *c)
 	if (!c)
 		return;
 	cache_stop(c);
+	hooks_free(c->hooks);
 	fetch_free(c->fetch);
 	evictor_free(c->evictor);
 	messenger_free(c->messenger);

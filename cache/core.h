@@ -7,6 +7,7 @@
 #include "entry.h"
 #include "event.h"
 #include "given.h"
+#include "hook.h"
 #include "order.h"
 #include "live.h"
 #include "recent.h"
@@ -23,6 +24,7 @@ struct cache {
 	struct messenger *messenger;
 	struct orders orders;
 	struct given given;
+	struct hooks *hooks;
 	struct counts counts;
 	_Atomic bool stopping;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core.h"
 #include "cut.h"
 #include "log.h"
 #include "save.h"
@@ -67,9 +68,17 @@ int save_now(struct store *s, struct entry *e)
 	fd = e->fd;
 	pthread_mutex_unlock(&e->lock);
 	if (write && !err) {
+		bool whole = store_record_complete(&copy);
+		bool hook = whole && !e->final &&
+			hooks_note(e->cache->hooks, e, copy.generation);
+
 		err = store_save(s, e->name, &copy, fd);
+		if (hook)
+			hooks_settle(e->cache->hooks, e, copy.generation, !err);
 		if (!err)
 			e->young = false;
+		if (!err && whole)
+			e->final = true;
 		cache_stored(e, err);
 		store_record_fini(&copy);
 	}
