@@ -226,6 +226,9 @@ enum cache_found cache_found(struct cache_file *f, uint64_t start,
 	struct entry *e = f->entry;
 	enum cache_found found = CACHE_FOUND_NOTHING;
 
+	/* Nothing of this changes any more: not worth queueing for. */
+	if (atomic_load_explicit(&e->complete, memory_order_acquire))
+		return f->found == e->rec.generation ? CACHE_FOUND_ALL : found;
 	pthread_mutex_lock(&e->lock);
 	if (f->found && f->found == e->rec.generation) {
 		if (extent_contains(&e->rec.present, start, end))

@@ -135,12 +135,14 @@ static void put(const struct request *r, struct MHD_Response *response,
 /* "Name: value", a line of fields.h or of the settings. */
 static void put_line(struct MHD_Response *response, const struct field *f)
 {
-	char line[FIELDS_MAX];
-	int n = snprintf(line, sizeof(line), "%.*s%c%.*s", (int)f->name_len,
-			 f->name, 0, (int)f->value_len, f->value);
+	char line[FIELDS_MAX], *value;
 
-	if (n > 0 && (size_t)n < sizeof(line))
-		MHD_add_response_header(response, line, line + f->name_len + 1);
+	if (f->name_len + f->value_len + 2 > sizeof(line))
+		return;
+	value = mempcpy(line, f->name, f->name_len);
+	*value++ = '\0';
+	*(char *)mempcpy(value, f->value, f->value_len) = '\0';
+	MHD_add_response_header(response, line, value);
 }
 
 /* What is kept of the origin's answer: what caches have to know always, all if
@@ -184,9 +186,11 @@ static void put_history(const struct request *r,
 	snprintf(age, sizeof(age), "%llu",
 		 headers_age(info->generated, time(NULL)));
 	put(r, response, MHD_HTTP_HEADER_AGE, age);
-	headers_date(info->generated, date);
-	if (date[0] && !fields_find(info->fields, MHD_HTTP_HEADER_DATE, &f))
-		put(r, response, MHD_HTTP_HEADER_DATE, date);
+	if (!fields_find(info->fields, MHD_HTTP_HEADER_DATE, &f)) {
+		headers_date(info->generated, date);
+		if (date[0])
+			put(r, response, MHD_HTTP_HEADER_DATE, date);
+	}
 	put(r, response, MHD_HTTP_HEADER_VIA, "1.1 spoolfs");
 	put(r, response, "X-Cache",
 	    headers_x_cache(r->found, info->unconfirmed));
