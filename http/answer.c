@@ -11,6 +11,7 @@
 #include "body.h"
 #include "headers.h"
 #include "multipart.h"
+#include "playlist_ahead.h"
 #include "range.h"
 #include "request.h"
 
@@ -335,6 +336,25 @@ static enum cache_found look(const struct request *r, unsigned status)
 	return found;
 }
 
+/* What is not to be kept is not fetched ahead either. */
+static bool may_be_kept(const struct request *r)
+{
+	struct field f;
+
+	return !fields_find(r->info->fields, MHD_HTTP_HEADER_CACHE_CONTROL,
+			    &f) ||
+	       !memmem(f.value, f.value_len, "no-store", 8);
+}
+
+/* The first look at what is asked for. */
+static void begin(struct request *r, unsigned status)
+{
+	r->found = look(r, status);
+	r->looked = true;
+	if (!r->head && status != MHD_HTTP_NOT_MODIFIED && may_be_kept(r))
+		ahead_asked(r->serve->ahead, r->resource->key, r->start);
+}
+
 /* What comes of an error before anything is sent: perhaps another try, with a
  * newer version. */
 static enum MHD_Result stale_or_error(struct request *r, int rc)
@@ -396,8 +416,7 @@ enum MHD_Result answer_facts(struct request *r)
 	if (status == MHD_HTTP_RANGE_NOT_SATISFIABLE)
 		return answer_unsatisfiable(r);
 	if (!r->looked)
-		r->found = look(r, status);
-	r->looked = true;
+		begin(r, status);
 	if (r->document.text) {
 		response = from_document(r, status);
 	} else if (r->head || status == MHD_HTTP_NOT_MODIFIED) {

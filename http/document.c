@@ -10,6 +10,7 @@
 
 #include "cache/log.h"
 #include "playlist.h"
+#include "playlist_ahead.h"
 #include "request.h"
 
 /* Bytes waited for at a time: each wait has a deadline of its own. */
@@ -129,6 +130,9 @@ static int rewrite(struct request *r, enum playlist_kind kind)
 	size_t len;
 	int rc;
 
+	if (kind == PLAYLIST_M3U && !r->head)
+		ahead_learn(r->serve->ahead, r->resource->key,
+			    r->info->generation, place.url, d->text, d->len);
 	host_of(r, host, sizeof(host));
 	rc = snprintf(prefix, sizeof(prefix), "%s/", r->prefix);
 	if (rc < 0 || (size_t)rc >= sizeof(prefix))

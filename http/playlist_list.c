@@ -145,10 +145,10 @@ struct m3u {
 	struct buffer buffer;
 };
 
-static int report(struct m3u *m, size_t start, size_t end)
+static int report(struct m3u *m, size_t start, size_t end, bool line)
 {
 	struct line l = { start, end };
-	struct playlist_ref ref = { .quoting = PLAYLIST_PLAIN };
+	struct playlist_ref ref = { .quoting = PLAYLIST_PLAIN, .line = line };
 
 	trim(m->text, &l);
 	if (l.start == l.end ||
@@ -253,12 +253,12 @@ static int scan_tag(struct m3u *m, const struct line *l)
 		return 0;
 	pos = colon + 1 - m->text;
 	if (begins(m->text, l, prefetch))
-		return report(m, pos, l->end);
+		return report(m, pos, l->end, false);
 	if (begins(m->text, l, "#EXT-X-DEFINE:"))
 		define(m, pos, l->end);
 	while (rc == 0 && next_attribute(m->text, &pos, l->end, &a))
 		if (is_reference(m->text, &a))
-			rc = report(m, a.value.start, a.value.end);
+			rc = report(m, a.value.start, a.value.end, false);
 	return rc;
 }
 
@@ -278,7 +278,7 @@ int playlist_scan_m3u(const char *text, size_t len,
 		if (l.start == l.end)
 			continue;
 		rc = text[l.start] == '#' ? scan_tag(m, &l) :
-					    report(m, l.start, l.end);
+					    report(m, l.start, l.end, true);
 	}
 	free(m);
 	return rc;
@@ -328,7 +328,7 @@ int playlist_scan_pls(const char *text, size_t len,
 	m->scan = scan;
 	while (rc == 0 && next_line(text, len, &pos, &l))
 		if (pls_value(text, &l, &value))
-			rc = report(m, value.start, value.end);
+			rc = report(m, value.start, value.end, false);
 	free(m);
 	return rc;
 }

@@ -26,6 +26,7 @@ struct playlist_ref {
 	enum playlist_role role;
 	enum playlist_quoting quoting;
 	unsigned depth;		/* of the element it stands in; 0 in lines */
+	bool line;		/* all of a line of M3U */
 };
 
 struct playlist_scan {

@@ -36,6 +36,7 @@
  * with a request is never timed out, so that a paused player may rest. */
 #define SERVE_IDLE_TIMEOUT 60
 
+struct ahead;
 struct multipart;
 
 struct serve {
@@ -49,6 +50,7 @@ struct serve {
 	const char *address;	/* "http://127.0.0.1:4612/" */
 	uid_t self;		/* the user we run as */
 	struct watch *watch;
+	struct ahead *ahead;
 	pthread_mutex_t lock;
 	/* lock */
 	struct limit limit;

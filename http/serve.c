@@ -13,6 +13,7 @@
 #include "cache/conf.h"
 #include "cache/log.h"
 #include "cache/url.h"
+#include "playlist_ahead.h"
 #include "request.h"
 #include "serve.h"
 
@@ -274,6 +275,7 @@ static void serve_free(struct serve *s)
 		listen_close(&s->listeners[i].at);
 	free(s->listeners);
 	watch_free(s->watch);
+	ahead_free(s->ahead);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -346,6 +348,8 @@ int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
 	s->conf = conf;
 	s->self = geteuid();
 	rc = open_listeners(s, error);
+	if (rc == 0)
+		rc = ahead_new(c, &s->ahead);
 	if (rc == 0)
 		rc = watch_start(&s->watch);
 	if (rc < 0)

@@ -44,6 +44,17 @@ def play(s, url):
     return p.stdout
 
 
+def recorded(d, url, start, end):
+    """Whether the cache's record has these bytes."""
+    try:
+        with open(os.path.join(d.cache, name_of(url)) + ".meta") as f:
+            runs = re.findall(r"(\d+)-(\d+)(?=[ \n])", " ".join(
+                x for x in f if x.startswith("present: ")))
+    except OSError:
+        return False
+    return any(int(a) <= start and end <= int(b) for a, b in runs)
+
+
 def by_us(o):
     """The requests that spoolfs has made."""
     return [r for r in o.log()
@@ -262,6 +273,60 @@ def live(s):
     equal(len([r for r in rows if r["status"] == 304]), 1, "304s")
     for i in range(1, 6):
         equal(o.stats(f"/gen/1000/{i}.ts")["requests"], 1, f"segment {i}")
+
+
+@case
+def ahead(s):
+    "the next segments of what is played are fetched, and nothing else is"
+    path = "/gen/60000/{}.ts".format
+    text = HEAD.replace(":2", ":4") + "".join(
+        f"#EXTINF:4,\n{path(i)[1:]}\n" for i in range(10))
+    s.write("www/a.m3u8", text)
+    s.write("www/range.m3u8", HEAD + "".join(
+        "#EXT-X-BYTERANGE:300000\n#EXTINF:10,\n/gen/3000000/99.ts\n"
+        for i in range(10)))
+    o = s.origin(root=s.dir + "/www")
+    d = s.spoolfs(mount=False)
+    times = lambda i: o.stats(path(i))["requests"]
+    get = lambda i: fetch(d.url(o.url(path(i))))
+    ok(b"EXTINF" in fetch(d.url(o.url("/a.m3u8"))).body, "a playlist")
+    get(0)			# a look at its beginning, then a seek
+    get(4)
+    get(5)
+    for i in (6, 7):
+        wait_for(lambda: times(i), f"segment {i}")
+        d.whole(o.url(path(i)))
+    r = get(6)
+    equal((r.body, r["X-Cache"]), (gen(60000, 6), "HIT"), "segment 6")
+    wait_for(lambda: times(8), "segment 8")
+    d.whole(o.url(path(8)))
+    equal([times(i) for i in range(10)], [1, 0, 0, 0, 1, 1, 1, 1, 1, 0],
+          "requests for each")
+    fetch(d.url(o.url("/range.m3u8")))
+    url = o.url("/gen/3000000/99.ts")
+    part = lambda i: fetch(d.url(url), headers={
+        "Range": f"bytes={i * 300000}-{i * 300000 + 299999}"})
+    part(3)
+    part(4)
+    wait_for(lambda: recorded(d, url, 1500000, 2100000), "two ranges")
+    r = part(6)
+    equal((r.body, r["X-Cache"]), (gen(3000000, 99, 1, 1800000, 300000),
+                                   "HIT"), "a range")
+    equal(fetch(d.url(url), headers={"Range": "bytes=100000-199999"})
+          ["X-Cache"], "MISS", "nothing before them")
+
+
+@case
+def quiet(s):
+    "with fill=none nothing is fetched that nobody asks for"
+    s.write("www/a.m3u8", HEAD + "".join(
+        f"#EXTINF:2,\ngen/1000/{i}.ts\n" for i in range(5)))
+    o = s.origin(root=s.dir + "/www")
+    d = s.spoolfs(mount=False, options={"fill": "none"})
+    fetch(d.url(o.url("/a.m3u8")))
+    for i in (0, 1, 2):
+        fetch(d.url(o.url(f"/gen/1000/{i}.ts")))
+    equal(o.stats("/gen/1000/3.ts")["requests"], 0, "requests for the next")
 
 
 @case

@@ -8,6 +8,7 @@
 #include "cache/url.h"
 #include "http/playlist.h"
 #include "http/playlist_scan.h"
+#include "http/playlist_segments.h"
 #include "tests/fuzz/fuzz.h"
 
 #define URL "https://h.example/a/b/doc?q"
@@ -147,6 +148,31 @@ static void check_ref(const struct playlist_place *place, const char *in,
 	url_free(u);
 }
 
+/* Each can be found, and is a URL. */
+static void check_segments(const char *text, size_t len)
+{
+	struct playlist_segments s;
+	struct url *u;
+	int rc = playlist_segments_new(text, len, URL, &s);
+
+	must(rc == 0 || rc == -EINVAL);
+	if (rc < 0)
+		return;
+	must(s.n <= PLAYLIST_SEGMENTS_MAX);
+	for (size_t i = 0; i < s.n; i++) {
+		size_t k = playlist_segments_find(&s, s.v[i].id);
+
+		must(k < s.n && s.v[k].id == s.v[i].id);
+		must(s.v[i].start < s.v[i].end);
+		must(s.v[i].url < s.urls_len);
+		must(playlist_segments_ahead(&s, i) <= s.n - 1 - i);
+		must(url_parse(s.urls + s.v[i].url, &u) == 0);
+		must(playlist_segment_id(u->key, s.v[i].start) == s.v[i].id);
+		url_free(u);
+	}
+	playlist_segments_fini(&s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = fuzz_begin(data, size);
@@ -173,6 +199,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		found_free(&a);
 		found_free(&b);
 	}
+	if (kind == PLAYLIST_M3U)
+		check_segments(text, len);
 	free(out);
 	free(text);
 	free(name);

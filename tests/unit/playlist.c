@@ -8,6 +8,7 @@
 
 #include "http/playlist.h"
 #include "http/playlist_ref.h"
+#include "http/playlist_segments.h"
 #include "tests/tap.h"
 
 #define HOST "localhost:4612"
@@ -528,6 +529,112 @@ static void test_limits(void)
 	is_int(rewrite(PLAYLIST_NONE, "", 0, &out), -EINVAL, "no playlist");
 }
 
+/* ---- segments ------------------------------------------------------------------------ */
+
+static void test_segments(void)
+{
+	static const char text[] =
+		"\xef\xbb\xbf#EXTM3U\r\n#EXT-X-TARGETDURATION:4\r\n"
+		"#EXT-X-MAP:URI=\"init.mp4\"\r\n"
+		"#EXTINF:4.004,a\r\n1.ts\r\n"
+		"#EXTINF:3,\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n/%32.ts?q\n"
+		"#EXTINF:4,\n#EXT-X-GAP\ngap.ts\n"
+		"#EXTINF:1.5,\n#EXT-X-BYTERANGE:100@50\nall.ts\n"
+		"#EXTINF:2,\n#EXT-X-BYTERANGE:20\nall.ts\n"
+		"#EXT-X-BYTERANGE:7\nother.ts\n"
+		"skd://none\n"
+		"#EXTINF:99999999999999999999,\nhttp://c.example/x.ts";
+	static const struct {
+		const char *url, *key;
+		uint64_t start, end;
+		unsigned ms;
+	} want[] = {
+#define AT "https://h.example/"
+		{ AT "a/1.ts", NULL, 0, UINT64_MAX, 4004 },
+		{ AT "%32.ts?q", AT "2.ts?q", 0, UINT64_MAX, 3000 },
+		{ AT "a/all.ts", NULL, 50, 150, 1500 },
+		{ AT "a/all.ts", NULL, 150, 170, 2000 },
+		{ AT "a/other.ts", NULL, 0, 7, 0 },
+		{ "http://c.example/x.ts", NULL, 0, UINT64_MAX, 3600000 },
+#undef AT
+	};
+	const size_t n = sizeof(want) / sizeof(want[0]);
+	struct playlist_segments s = { 0 };
+
+	is_int(playlist_segments_new(text, sizeof(text) - 1,
+				     "https://h.example/a/b.m3u8?x", &s), 0,
+	       "segments");
+	is_uint(s.n, n, "so many");
+	for (size_t i = 0; i < n && i < s.n; i++) {
+		const char *key = want[i].key ? want[i].key : want[i].url;
+
+		is_str(s.urls + s.v[i].url, want[i].url, "segment %zu", i);
+		is_uint(s.v[i].start, want[i].start, "start of %zu", i);
+		is_uint(s.v[i].end, want[i].end, "end of %zu", i);
+		is_uint(s.v[i].ms, want[i].ms, "ms of %zu", i);
+		is_uint(playlist_segments_find(&s, playlist_segment_id(
+				key, want[i].start)), i, "%zu is found", i);
+	}
+	is_uint(playlist_segments_find(&s, playlist_segment_id(
+			"https://h.example/a/all.ts", 51)), s.n, "no segment");
+	playlist_segments_fini(&s);
+	is_int(playlist_segments_new("#EXTM3U\na.mp3\n", 14,
+				     "https://h.example/", &s), -EINVAL,
+	       "songs are no segments");
+	is_int(playlist_segments_new(
+		"#EXT-X-STREAM-INF:X\na\n#EXT-X-TARGETDURATION:1\n", 44,
+		"https://h.example/", &s), -EINVAL, "a master has none");
+}
+
+static void test_ahead(void)
+{
+	static const struct {
+		unsigned ms[10];
+		size_t n, k, want;
+	} table[] = {
+		{ { 10000, 10000, 10000, 10000 }, 4, 0, 2 },
+		{ { 10000, 10000, 10000, 10000 }, 4, 2, 1 },
+		{ { 10000, 10000, 10000, 10000 }, 4, 3, 0 },
+		{ { 10000, 10000, 10000, 10000 }, 4, 4, 0 },
+		{ { 2000, 2000, 2000, 2000, 2000, 2000 }, 6, 0, 3 },
+		{ { 1000, 9000, 1, 1, 1, 1, 1, 1, 1, 1 }, 10, 0, 2 },
+		{ { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, 10, 0, 6 },
+		{ { 0 }, 0, 0, 0 },
+	};
+	struct playlist_segment v[10];
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct playlist_segments s = { .v = v, .n = table[i].n };
+
+		for (size_t k = 0; k < 10; k++)
+			v[k] = (struct playlist_segment){
+				.ms = table[i].ms[k] };
+		is_uint(playlist_segments_ahead(&s, table[i].k),
+			table[i].want, "ahead %zu", i);
+	}
+}
+
+/* More than are remembered: the first ones. */
+static void test_many_segments(void)
+{
+	const size_t n = PLAYLIST_SEGMENTS_MAX + 10;
+	struct playlist_segments s = { 0 };
+	char *text = malloc(32 + 8 * n), *p = text;
+
+	if (!text)
+		return;
+	p = stpcpy(p, "#EXT-X-TARGETDURATION:1\n");
+	for (size_t i = 0; i < n; i++)
+		p += sprintf(p, "%06zu\n", i);
+	is_int(playlist_segments_new(text, p - text, "https://h.example/",
+				     &s), 0, "many");
+	is_uint(s.n, PLAYLIST_SEGMENTS_MAX, "as many as there may be");
+	is_uint(playlist_segments_find(&s, playlist_segment_id(
+			"https://h.example/008191", 0)), 8191, "the last");
+	playlist_segments_fini(&s);
+	free(text);
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(goldens) / sizeof(goldens[0]); i++)
@@ -543,5 +650,8 @@ int main(void)
 	test_xml();
 	test_deep();
 	test_limits();
+	test_segments();
+	test_ahead();
+	test_many_segments();
 	return done_testing();
 }

@@ -1,0 +1,35 @@
+/* playlist_ahead: fetches the next segments of a stream that is being played.
+ *
+ * It remembers the media playlists that were served last. Who has asked for two
+ * segments of one of them, one after the other, plays it, in that rendition,
+ * and has the next ones fetched in the background (cache_fetch), behind whoever
+ * waits. A playlist that is only looked at, or probed, costs nothing.
+ *
+ * Any thread. One lock, a leaf; the cache is called without it.
+ */
+#ifndef SPOOL_PLAYLIST_AHEAD_H
+#define SPOOL_PLAYLIST_AHEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cache/cache.h"
+
+/* Playlists remembered: those used last. Each takes up to some MiB
+ * (playlist_segments.h), usually some KiB. */
+#define AHEAD_LISTS 8
+
+struct ahead;
+
+int ahead_new(struct cache *c, struct ahead **out);	/* 0 or -ENOMEM */
+void ahead_free(struct ahead *a);			/* NULL is fine */
+
+/* A playlist was served: the one of this key (url.h) in this generation, to be
+ * found at url. What is no media playlist of HLS is ignored. */
+void ahead_learn(struct ahead *a, const char *key, uint64_t generation,
+		 const char *url, const char *text, size_t len);
+
+/* Somebody asks for this resource (url.key) from start on. */
+void ahead_asked(struct ahead *a, const char *key, uint64_t start);
+
+#endif
