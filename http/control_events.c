@@ -1,9 +1,6 @@
-/* GET /events: server-sent events (the HTML standard, 9.2), as they happen.
- *
- * What a client does not take waits for it: each file's latest progress, and
- * everything else, up to QUEUE_MAX. What is too much pushes out progress; when
- * there is none left the stream ends behind what is queued, so that nobody
- * misses the end of a download without knowing. */
+/* GET /events: server-sent events (the HTML standard, 9.2), as they happen. A
+ * client that is too slow for its queue (control_queue.h) is sent what is in
+ * it, and the stream ends. */
 #include "config.h"
 
 #include <errno.h>
@@ -16,15 +13,9 @@
 #include "cache/url.h"
 #include "control_call.h"
 #include "control_json.h"
+#include "control_queue.h"
 
-#define QUEUE_MAX 256
 #define HEARTBEAT_MS 15000
-
-struct item {
-	struct cache_event ev;	/* ev.url is url */
-	char *url;
-	struct item *next;
-};
 
 struct stream {
 	struct cache *cache;
@@ -33,21 +24,12 @@ struct stream {
 	struct url *only;	/* events of this one, unless NULL */
 	int fd;			/* readable when something was queued */
 
-	pthread_mutex_t lock;	/* a leaf, for the rest but text */
-	struct item *first, **end;
-	size_t n;
-	bool cut;
+	pthread_mutex_t lock;	/* a leaf, for the queue */
+	struct control_queue queue;
 
 	char *text;		/* on its way to the client */
 	size_t len, sent;
 };
-
-static void item_free(struct item *item)
-{
-	if (item)
-		free(item->url);
-	free(item);
-}
 
 /* ---- queueing, on the cache's messenger thread -------------------------------------- */
 
@@ -65,80 +47,6 @@ static bool is_wanted(const struct stream *s, const struct cache_event *ev)
 	return same;
 }
 
-static bool is_same_progress(const struct item *item,
-			     const struct cache_event *ev)
-{
-	return item->ev.kind == CACHE_EVENT_PROGRESS &&
-	       ev->kind == CACHE_EVENT_PROGRESS &&
-	       item->ev.generation == ev->generation &&
-	       strcmp(item->url, ev->url) == 0;
-}
-
-/* True: a queued item says it now. */
-static bool merge_locked(struct stream *s, const struct cache_event *ev)
-{
-	for (struct item *i = s->first; i; i = i->next) {
-		if (!is_same_progress(i, ev))
-			continue;
-		i->ev = *ev;
-		i->ev.url = i->url;
-		return true;
-	}
-	return false;
-}
-
-/* False: there is no progress to be pushed out. */
-static bool make_room_locked(struct stream *s)
-{
-	struct item **at = &s->first, *item;
-
-	if (s->n < QUEUE_MAX)
-		return true;
-	while (*at && (*at)->ev.kind != CACHE_EVENT_PROGRESS)
-		at = &(*at)->next;
-	item = *at;
-	if (!item)
-		return false;
-	*at = item->next;
-	if (s->end == &item->next)
-		s->end = at;
-	item_free(item);
-	s->n--;
-	return true;
-}
-
-static struct item *item_new(const struct cache_event *ev)
-{
-	struct item *item = calloc(1, sizeof(*item));
-
-	if (!item)
-		return NULL;
-	item->ev = *ev;
-	item->url = ev->url ? strdup(ev->url) : NULL;
-	item->ev.url = item->url;
-	if (!item->url && ev->url) {
-		free(item);
-		return NULL;
-	}
-	return item;
-}
-
-static void append_locked(struct stream *s, const struct cache_event *ev)
-{
-	struct item *item;
-
-	if (s->cut || merge_locked(s, ev))
-		return;
-	item = make_room_locked(s) ? item_new(ev) : NULL;
-	if (!item) {
-		s->cut = ev->kind != CACHE_EVENT_PROGRESS;
-		return;
-	}
-	*s->end = item;
-	s->end = &item->next;
-	s->n++;
-}
-
 static void on_event(struct cache_sink *sink, const struct cache_event *ev)
 {
 	struct stream *s = (struct stream *)
@@ -148,7 +56,7 @@ static void on_event(struct cache_sink *sink, const struct cache_event *ev)
 	if (!is_wanted(s, ev))
 		return;
 	pthread_mutex_lock(&s->lock);
-	append_locked(s, ev);
+	control_queue_put(&s->queue, ev);
 	pthread_mutex_unlock(&s->lock);
 	if (write(s->fd, &one, sizeof(one)) < 0)
 		return;		/* it is full, and so readable */
@@ -174,23 +82,17 @@ static char *format(const struct cache_event *ev)
  * more will be; -ENOMEM. */
 static int take_next(struct stream *s)
 {
-	struct item *item;
+	struct control_item *item;
 	bool cut;
 
 	pthread_mutex_lock(&s->lock);
-	item = s->first;
-	cut = s->cut;
-	if (item) {
-		s->first = item->next;
-		if (!s->first)
-			s->end = &s->first;
-		s->n--;
-	}
+	item = control_queue_take(&s->queue);
+	cut = s->queue.cut;
 	pthread_mutex_unlock(&s->lock);
 	if (!item)
 		return cut ? -ENOBUFS : 0;
 	s->text = format(&item->ev);
-	item_free(item);
+	control_item_free(item);
 	return s->text ? 1 : -ENOMEM;
 }
 
@@ -242,13 +144,9 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *buf, size_t max)
 static void stream_free(void *cls)
 {
 	struct stream *s = cls;
-	struct item *item;
 
 	cache_unsubscribe(s->cache, &s->sink);
-	while ((item = s->first)) {
-		s->first = item->next;
-		item_free(item);
-	}
+	control_queue_fini(&s->queue);
 	close(s->fd);
 	pthread_mutex_destroy(&s->lock);
 	url_free(s->only);
@@ -266,7 +164,7 @@ static int stream_new(struct call *call, const char *url, struct stream **out)
 		return -ENOMEM;
 	s->cache = call->control->cache;
 	s->call = call;
-	s->end = &s->first;
+	control_queue_init(&s->queue);
 	s->sink.event = on_event;
 	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->fd < 0)
