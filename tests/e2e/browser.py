@@ -24,7 +24,7 @@ class Browser:
         need("chromium", "chromedriver")
         self.process = s.popen(
             ["chromedriver", "--port=0", "--log-level=SEVERE"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.base = f"http://127.0.0.1:{self._port()}"
         args = list(ARGS) + [f"--user-data-dir={s.folder('chromium')}"]
         # Whatever else it looks up by itself is nowhere.

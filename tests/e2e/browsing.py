@@ -37,7 +37,7 @@ def video(s):
         fetched = o.sent(path)
         note(f"{kind}: playing after {started:.1f} s, {fetched / size:.0%} "
              "fetched")
-        at_most(fetched, size, "bytes from the origin")
+        o.fetched_once(size, path)
         # All of it, and again without a request.
         equal(http_sha256(d.url(o.url(path))),
               (200, sha256(www + path), size), "all of it")

@@ -59,6 +59,9 @@ def short_film(s, path, seconds, *output):
         p = s.run(quiet + args)
         ok(p.returncode == 0, f"ffmpeg: {p.stderr}")
     os.unlink(clip)
+    # An old file, which need not be validated soon.
+    for entry in os.scandir(os.path.dirname(path)):
+        os.utime(entry, (1700000000, 1700000000))
     return path
 
 

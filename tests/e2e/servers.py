@@ -10,7 +10,7 @@ import subprocess
 
 from clients import fetch
 from files import program, free_port, need
-from tap import Skip, ok, wait_for
+from tap import Skip, at_most, note, ok, wait_for
 
 ORIGIN = program("ORIGIN", "tests/origin/origin")
 
@@ -120,6 +120,18 @@ class Origin:
         """Bytes of bodies so far. Of a request that was cut short, up to
         some 100 kB of these may never have arrived."""
         return self.stats(path)["sent"]
+
+    def fetched_once(self, size, path=None, what="it"):
+        """All that was asked for of a file, or of files of so many bytes in
+        all, was asked for once; what was on the way when a request was let go
+        does not count."""
+        rows = self.log(path)
+        whole = sum(r["sent"] for r in rows if r["end"] == "ok")
+        total, cut = self.sent(path), [r for r in rows if r["end"] != "ok"]
+        if cut:
+            note(f"{what}: {total / size:.2f} times in {len(rows)} requests")
+        at_most(whole, size, f"{what}: bytes of answers that went to their end")
+        at_most(total, size + (len(cut) << 22), f"{what}: bytes")
 
 
 def _need_tls(sandbox):
