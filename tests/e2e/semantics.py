@@ -361,7 +361,8 @@ def far_ahead(s):
 @case
 def messages(s):
     "Expect, absolute-form, unknown lengths to HTTP/1.0 and 1.1, pipelining"
-    o = s.origin(f"/x.mp4 gen={SIZE}/1 ranges=off length=chunked\n")
+    o = s.origin(f"/x.mp4 gen={SIZE}/1 ranges=off length=chunked "
+                 "stall=150000\n")
     d = s.spoolfs(mount=False)
     path = "/" + name_of(o.url(f"/gen/{SIZE}/1.mp4"))
     unknown = "/" + name_of(o.url("/x.mp4"))
@@ -386,17 +387,28 @@ def messages(s):
     equal(c.head()[0], 403, "absolute-form of another")
     c.close()
     # HTTP/1.0: no chunks; the end is the connection's.
-    for state in ("as it comes", "known"):
-        c = Raw(d.http).send(f"GET {unknown} HTTP/1.0\r\n\r\n")
-        head, _, body = c.file.read().partition(b"\r\n\r\n")
-        ok(b"chunked" not in head.lower(), "no chunks to HTTP/1.0")
-        ok(body == whole, f"HTTP/1.0, {state}: bytes")
-        c.close()
+    def head():
+        text = b""
+        while not text.endswith(b"\r\n\r\n"):
+            text += c.file.readline()
+        return text.lower()
+
+    c = Raw(d.http).send(f"GET {unknown} HTTP/1.0\r\n"
+                         "Connection: keep-alive\r\n\r\n")
+    text = head()
+    ok(b"chunked" not in text and b"content-length" not in text and
+       b"keep-alive" not in text, "of unknown length to HTTP/1.0")
+    ok(c.file.read(150000) == whole[:150000], "as it comes")
+    o.release()
+    ok(c.file.read() == whole[150000:], "up to the end")
+    c.close()
+    c = Raw(d.http).send(f"GET {unknown} HTTP/1.0\r\n\r\n")
+    ok(f"content-length: {SIZE}".encode() in head(), "then it is known")
+    ok(c.file.read() == whole, "and the same")
+    c.close()
     c = Raw(d.http).send(f"GET {path} HTTP/1.0\r\nConnection: keep-alive\r\n"
                          "\r\n")
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += c.file.readline()
+    ok(b"keep-alive" in head(), "HTTP/1.0 that wants it")
     ok(c.file.read(SIZE) == whole, "HTTP/1.0, kept alive: bytes")
     c.send(f"GET {path} HTTP/1.0\r\nRange: bytes=0-4\r\n\r\n")
     ok(c.file.read().endswith(b"\r\n\r\n" + whole[:5]), "and once more")
