@@ -440,7 +440,7 @@ static bool whole_wanted(const struct plan *p)
 {
 	struct extent hole;
 
-	if (p->waiting || p->in->probe || order_missing(p))
+	if (p->waiting || p->in->probe)
 		return true;
 	if (!extent_hole(p->in->present, 0, p->limit, &hole))
 		return false;
@@ -479,6 +479,8 @@ static void plan_whole(struct plan *p)
 		if (whole_wanted(p))
 			start(p, used ? PLAN_URGENT : PLAN_AHEAD, 0,
 			      PLAN_SIZE_UNKNOWN);
+		else if (order_missing(p))
+			start(p, PLAN_BACKGROUND, 0, PLAN_SIZE_UNKNOWN);
 		return;
 	}
 	for (size_t i = 0; i < p->in->n_cursors; i++)
