@@ -11,6 +11,7 @@
 #include "evictor.h"
 #include "cut.h"
 #include "fetch.h"
+#include "latest.h"
 #include "log.h"
 #include "save.h"
 
@@ -117,7 +118,7 @@ static void entry_load_locked(struct cache *c, struct entry *e)
 	/* What nothing identifies can't be continued. */
 	if (!rec.version.etag && !rec.version.last_modified &&
 	    !store_record_complete(&rec))
-		rec.fresh_until = 0;
+		rec.fresh_until = rec.validated = 0;
 	store_record_fini(&e->rec);
 	e->rec = rec;
 	e->fd = fd;
@@ -200,22 +201,35 @@ found:
 int cache_entry(struct cache *c, const char *text, struct entry **out)
 {
 	struct url *u;
-	int err = url_parse(text, &u);
+	char *full;
+	int err = latest_parse(c, text, &u, &full);
 
-	return err ? err : entry_get(c, u, out);
+	if (err)
+		return err;
+	err = entry_get(c, u, out);
+	if (err)
+		free(full);
+	else
+		latest_set(*out, full);
+	return err;
 }
 
 int cache_entry_again(struct entry *e, struct entry **out)
 {
 	struct entry *current;
+	int err;
 
 	pthread_mutex_lock(&e->cache->lock);
 	current = e->in_table ? e : find_locked(e->cache, e->url->key);
 	if (current)
 		current->refs++;
 	pthread_mutex_unlock(&e->cache->lock);
-	if (!current)
-		return cache_entry(e->cache, e->url->sent, out);
+	if (!current) {
+		err = cache_entry(e->cache, e->url->sent, out);
+		if (!err)
+			latest_copy(*out, e);
+		return err;
+	}
 	*out = current;
 	return 0;
 }
@@ -318,8 +332,10 @@ static struct entry *entry_like(struct entry *old)
 		return NULL;
 	}
 	e = entry_new(old->cache, u, name);
-	if (e)
+	if (e) {
 		e->forward = entry_forward(old);
+		latest_copy(e, old);
+	}
 	return e;
 }
 

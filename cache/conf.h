@@ -83,7 +83,7 @@ struct conf_origin {
 					   URLs, or "*" alone */
 	uint64_t split_threshold;	/* bytes; _UNSET: auto; _OFF */
 	unsigned max_age;	/* seconds; CONF_AGE_UNSET: as the origin says */
-	struct conf_list no_cache;	/* patterns of paths: policy.h */
+	struct conf_list no_cache;	/* patterns of paths: rules.h */
 	char *on_complete;	/* absolute path of a program, or NULL */
 };
 

@@ -10,6 +10,7 @@
 #include "cut.h"
 #include "fields.h"
 #include "io.h"
+#include "rules.h"
 
 enum waiter_state { WAITER_NEW, WAITER_PUBLISHED, WAITER_SETTLED,
 		    WAITER_CANCELLED };
@@ -55,6 +56,7 @@ void entry_destroy(struct entry *e)
 	url_free(e->url);
 	url_free(e->target);
 	free(e->name);
+	free(e->latest);
 	free(e->forward);
 	pthread_mutex_destroy(&e->lock);
 	pthread_mutex_destroy(&e->save_lock);
@@ -486,7 +488,21 @@ int entry_copy_locked(const struct entry *e, void *buf, size_t len,
 bool entry_fresh_locked(const struct entry *e, const struct cache_file *f)
 {
 	return e->checks != f->checks || e->checked_ms > f->opened_ms ||
-	       time(NULL) < e->rec.fresh_until;
+	       time(NULL) < entry_fresh_until_locked(e);
+}
+
+time_t entry_fresh_until_locked(const struct entry *e)
+{
+	const struct conf_origin *o = conf_origin(cache_conf(e->cache),
+						  e->url->key);
+
+	if (rules_path_fits(&o->no_cache, e->url->key))
+		return 0;
+	if (o->max_age == CONF_AGE_UNSET || e->no_store)
+		return e->rec.fresh_until;
+	/* It was, or the clock is wrong. */
+	return e->rec.validated > time(NULL) ? 0 :
+	       e->rec.validated + (time_t)o->max_age;
 }
 
 int entry_refusal_locked(struct entry *e)

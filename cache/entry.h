@@ -90,6 +90,7 @@ struct entry {
 					   not yet published */
 	_Atomic(const struct conf *) allowed_by;	/* with these settings in
 					   force it may be asked for */
+	char *latest;			/* L: latest.h; in memory alone */
 	char *forward;			/* L: cache_forward; in memory alone */
 	struct cache_file *files;	/* L: in whose favour a plan was last
 					   made, or wanted, first */
@@ -228,6 +229,8 @@ int entry_copy_locked(const struct entry *e, void *buf, size_t len,
 /* Publish a waiter: false when cache_cancel had it before. */
 bool entry_park_locked(struct entry *e, struct cache_waiter *w);
 bool entry_fresh_locked(const struct entry *e, const struct cache_file *f);
+/* Until when it need not be asked, as the settings have it, else the origin. */
+time_t entry_fresh_until_locked(const struct entry *e);
 int entry_refusal_locked(struct entry *e);	/* 0: none in force */
 
 /* What a record says, of this URL; what an entry does. 0 or -ENOMEM. */

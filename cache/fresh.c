@@ -276,6 +276,8 @@ static int64_t lifetime(const struct fresh_headers *h, time_t date)
 		return 0;
 	if (h->expires >= 0)
 		return (int64_t)h->expires - date;
+	if (h->changing)
+		return 0;
 	if (h->last_modified < 0)
 		return FRESH_HEURISTIC_MIN;
 	tenth = ((int64_t)date - h->last_modified) / 10;

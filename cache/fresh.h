@@ -30,6 +30,8 @@ struct fresh_headers {
 	time_t date, expires, last_modified;
 	bool no_store, no_cache, must_revalidate;
 	bool expires_invalid;	/* an Expires that is no date is in the past */
+	bool changing;		/* not said, but known of a playlist: without a
+				   lifetime of its own it has none */
 };
 
 #define FRESH_HEADERS_INIT { .max_age = -1, .age = -1, .date = -1, \

@@ -57,8 +57,8 @@ int entry_info_locked(const struct entry *e, struct cache_info *out)
 	out->directory = e->state == ENTRY_DIRECTORY;
 	out->complete = e->complete;
 	out->cached -= memory_total(e->memory);
-	out->unconfirmed = time(NULL) < e->rec.fresh_until ? 0 :
-							     e->unconfirmed;
+	out->unconfirmed = time(NULL) < entry_fresh_until_locked(e) ?
+		0 : e->unconfirmed;
 	out->revision = e->revision;
 	return 0;
 }

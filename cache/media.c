@@ -367,3 +367,31 @@ bool url_name_is_file(const char *name)
 {
 	return url_media_type(name) != NULL;
 }
+
+static bool is_playlist_type(const char *type)
+{
+	static const char *const types[] = {
+		"application/vnd.apple.mpegurl", "application/x-mpegurl",
+		"application/mpegurl", "audio/mpegurl", "audio/x-mpegurl",
+		"video/mpegurl", "video/x-mpegurl", "application/dash+xml",
+		"audio/x-scpls", "audio/scpls", "application/pls",
+		"application/pls+xml", "application/xspf+xml",
+		"video/x-ms-asx", "video/x-ms-wvx", "video/x-ms-wmx",
+		"audio/x-ms-wax",
+	};
+	size_t len = strcspn(type, "; \t");
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strlen(types[i]) == len &&
+		    !strncasecmp(types[i], type, len))
+			return true;
+	return false;
+}
+
+bool url_is_playlist(const char *name, const char *type)
+{
+	const char *by_name = url_media_type(name);
+
+	return (by_name && is_playlist_type(by_name)) ||
+	       (type && is_playlist_type(type));
+}

@@ -354,7 +354,7 @@ bool order_queued_locked(const struct entry *e)
 static bool is_fresh_locked(const struct entry *e, const struct order *o)
 {
 	return o->fresh || e->checks != o->checks ||
-	       time(NULL) < e->rec.fresh_until;
+	       time(NULL) < entry_fresh_until_locked(e);
 }
 
 bool order_asks_locked(const struct entry *e, bool *urgent)

@@ -11,6 +11,7 @@
 #include "cut.h"
 #include "fields.h"
 #include "io.h"
+#include "latest.h"
 #include "log.h"
 #include "policy.h"
 #include "proxy.h"
@@ -36,8 +37,8 @@ struct transfer *transfer_new(struct fetch *f, struct entry *e, uint64_t start,
 	t->end = end;
 	reply_init(&t->reply);
 	t->easy = curl_easy_init();
-	if (!t->easy || url_parse((e->target ? e->target : e->url)->sent,
-				  &t->target)) {
+	if (!t->easy || (e->target ? url_parse(e->target->sent, &t->target) :
+				     latest_url(e, &t->target))) {
 		t->entry = NULL;
 		transfer_free(t);
 		return NULL;

@@ -112,6 +112,11 @@ bool url_name_is_file(const char *name);
 /* Media type by that extension ("video/mp4"), or NULL. */
 const char *url_media_type(const char *name);
 
+/* True for what names other resources and may change as they play (HLS, DASH,
+ * PLS, M3U, XSPF, ASX): by the extension of a name or a URL, or by its media
+ * type (with parameters; NULL: not said). */
+bool url_is_playlist(const char *name, const char *type);
+
 /* text without userinfo, query and fragment, cut to size: for logs.
  * Works on anything, never fails; returns buf. */
 char *url_redact(const char *text, char *buf, size_t size);

@@ -9,6 +9,7 @@
 #include "core.h"
 #include "engine.h"
 #include "fields.h"
+#include "latest.h"
 #include "log.h"
 
 #define BACKOFF_MIN_MS 250
@@ -27,7 +28,13 @@
 
 static time_t reply_fresh_until(const struct transfer *t)
 {
-	return fresh_until(&t->reply.fresh, t->asked_at, time(NULL));
+	struct fresh_headers h = t->reply.fresh;
+	const struct entry *e = t->entry;
+
+	h.changing = url_is_playlist(e->url->key, t->reply.content_type ?
+				     t->reply.content_type :
+				     e->rec.content_type);
+	return fresh_until(&h, t->asked_at, time(NULL));
 }
 
 /* Headers. */
@@ -343,6 +350,8 @@ static bool target_expired(struct transfer *t)
 	if (t->redirects)
 		return false;
 	if (strcmp(t->target->key, current->key) != 0)
+		return true;
+	if (!e->target && latest_is_newer(e, t->target->sent))
 		return true;
 	if (!e->target || e->resolved_again)
 		return false;

@@ -422,8 +422,27 @@ static void test_generated(void)
 	}
 }
 
+/* A playlist lives as long as it says, and no longer. */
+static void test_changing(void)
+{
+	struct fresh_headers h = FRESH_HEADERS_INIT;
+
+	h.changing = true;
+	is_int(fresh_until(&h, NOW, NOW) - NOW, 0, "nothing said");
+	h.last_modified = NOW - 1000000;
+	h.date = NOW;
+	is_int(fresh_until(&h, NOW, NOW) - NOW, 0, "an old one");
+	h.expires = NOW + 30;
+	is_int(fresh_until(&h, NOW, NOW) - NOW, 30, "Expires");
+	h.max_age = 5;
+	is_int(fresh_until(&h, NOW, NOW) - NOW, 5, "max-age");
+	h.age = 2;
+	is_int(fresh_until(&h, NOW, NOW) - NOW, 3, "max-age and Age");
+}
+
 int main(void)
 {
+	test_changing();
 	test_generated();
 	test_dates();
 	test_date_prefixes();
