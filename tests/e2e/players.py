@@ -42,8 +42,8 @@ _CODECS = {
 
 
 def short_film(s, path, seconds, *output):
-    """A film that browsers play too, made in a second or two; a multiple of 4
-    seconds. output: more of ffmpeg's options for it."""
+    """A film that browsers play too, made in a second or two; an even number
+    of seconds. output: more of ffmpeg's options for it."""
     need("ffmpeg")
     quiet = ["ffmpeg", "-v", "error", "-y", "-nostdin"]
     ending = os.path.splitext(path)[1]
@@ -52,9 +52,9 @@ def short_film(s, path, seconds, *output):
     for args in (
             ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25,"
              "noise=alls=40:allf=t", "-f", "lavfi", "-i",
-             "sine=frequency=440:sample_rate=48000", "-t", "4", "-g", "25",
+             "sine=frequency=440:sample_rate=48000", "-t", "2", "-g", "25",
              "-b:v", "4M", *codecs, clip],
-            ["-stream_loop", str(seconds // 4 - 1), "-i", clip, "-c", "copy",
+            ["-stream_loop", str(seconds // 2 - 1), "-i", clip, "-c", "copy",
              *output, path]):
         p = s.run(quiet + args)
         ok(p.returncode == 0, f"ffmpeg: {p.stderr}")
