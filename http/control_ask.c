@@ -290,8 +290,10 @@ static const struct ask_route *find_route(const char *method, const char *path,
 
 		if (strlen(r->path) != len || memcmp(r->path, path, len) != 0)
 			continue;
-		if (strcmp(r->method, method) == 0)
+		if (strcmp(r->method, method) == 0) {
+			error->allow[0] = '\0';
 			return r;
+		}
 		at += sprintf(at, "%s%s", at == error->allow ? "" : ", ",
 			      r->method);
 	}

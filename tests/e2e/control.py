@@ -325,8 +325,9 @@ def settings(s):
     status, answer = ask(d, "POST", "/reload")
     ok(status >= 400 and "nonsense" in answer["error"], f"refused: {answer}")
     with open(ini, "w") as f:
-        f.write("log_level = error\nhttp = 127.0.0.1:1\n")
-    equal(ask(d, "POST", "/reload")[0], 200, "reload")
+        f.write("log_level = error\ncontrol = off\n")
+    status, answer = ask(d, "POST", "/reload")
+    equal((status, answer), (200, {"at_next_start": "control"}), "reload")
 
 
 @case

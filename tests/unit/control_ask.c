@@ -151,6 +151,8 @@ static void test_words(void)
 	ask_fini(&a);
 	ask_parse("PATCH", "/names", "", 0, &a, &error);
 	is_str(error.allow, "GET, POST, DELETE", "what is allowed");
+	ask_parse("DELETE", "/names", "", 0, &a, &error);
+	is_str(error.allow, "", "nothing of that in another error");
 }
 
 /* Nothing of a request comes back in a reason: it may be a secret. */
