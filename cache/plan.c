@@ -141,7 +141,7 @@ static void look_at_waits(struct plan *p)
 		i = view_over(p, off, &f);
 		if (i < 64)
 			p->served |= (uint64_t)1 << i;
-		if (i == NONE || off - f.start > p->near)
+		if (i == NONE || off - f.start > p->split)
 			p->unserved = true;
 		/* The oldest are served first, so this is soon. */
 		if (p->unserved && p->served == all)
@@ -254,7 +254,7 @@ static void serve_waits(struct plan *p)
 		if (!view_missing(p, w, &off))
 			continue;
 		i = view_over(p, off, &f);
-		if (i != NONE && off - f.start <= p->near)
+		if (i != NONE && off - f.start <= p->split)
 			continue;
 		if (i < p->in->n_flights && !view_stoppable(p, i))
 			continue;

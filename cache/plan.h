@@ -127,6 +127,9 @@ struct plan_input {
 	enum plan_fill fill;
 	const struct extent_set *ordered;	/* wanted without a reader, behind
 						   all readers; or NULL */
+	uint64_t split;		/* bytes that a wait has to be ahead of a flight
+				   on the way to it to be asked for by itself;
+				   0: decided by rate and latency */
 	uint64_t rate;		/* bytes/s of one connection, 0 unknown */
 	uint64_t latency_us;	/* request to first byte, 0 unknown */
 	int64_t now_ms;		/* monotonic */

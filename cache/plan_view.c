@@ -229,6 +229,8 @@ void view_init(struct plan *p, const struct plan_input *in,
 		.trip = trip,
 		.trip_ms = (us + LATE_US) / 1000,
 		.near = most(PLAN_NEAR_MIN, trip * 3 / 2),
+		.split = in->split ? in->split :
+				     most(PLAN_NEAR_MIN, trip * 3 / 2),
 		.lead = most(LEAD_MIN, rate * ((in->lanes > 1 ? us : 2 * us) +
 					       LATE_US) / 1000000),
 		.lanes = in->lanes ? in->lanes : 1,

@@ -33,6 +33,7 @@ struct plan {
 				   and … */
 	uint64_t trip_ms;	/* … how long that is */
 	uint64_t near;		/* bytes that come sooner, to be sure */
+	uint64_t split;		/* the same, or what the settings say */
 	uint64_t lead;		/* bytes left of a flight when the next one is
 				   asked for */
 	uint64_t turn;		/* what a flight may bring before it makes way

@@ -410,6 +410,20 @@ static void validate(struct fetch *f, struct entry *e, int64_t now,
 		start_planned(f, e, &ask, true, own);
 }
 
+/* What the settings say of second connections. Without them a reader far ahead
+ * gets the only one, when its turn comes. */
+static void limit_splits(struct fetch *f, const struct entry *e,
+			 struct plan_input *in)
+{
+	uint64_t split = conf_origin(live_now(f->live),
+				     e->url->key)->split_threshold;
+
+	if (split == CONF_SIZE_OFF)
+		in->max_flights = 1;
+	else if (split != CONF_SIZE_UNSET)
+		in->split = split ? split : 1;
+}
+
 static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 {
 	struct plan_flight flights[FLIGHTS_MAX];
@@ -429,6 +443,7 @@ static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 
 	if (h)
 		host_facts(f, h, e, &in);
+	limit_splits(f, e, &in);
 	snapshot_flights(e, flights, &own, &validating);
 	in.n_flights = own.n;
 	pthread_mutex_lock(&e->lock);

@@ -76,6 +76,25 @@ no_cache = *7.mp4 /gen/1000/8*
 
 
 @case
+def splits(s):
+    "split_threshold = off: a reader far ahead gets the one connection in turn"
+    o = s.origin("* rate=8M\n")
+    d = s.spoolfs(ini=f'[origin "{o.url("/")}"]\nsplit_threshold = off\n'
+                  '[origin "*"]\nsplit_threshold = 64K\n',
+                  options={"fill": "all"})
+    path = d.path(o.url("/gen/20M/1.mp4"))
+    with open(path, "rb", buffering=0) as f:
+        equal(read_exactly(f.fileno(), 1 << 20, 0), gen(BIG, 1, 1, 0, 1 << 20),
+              "its begin")
+        begin = time.monotonic()
+        equal(pread(path, 4096, 19 << 20), gen(BIG, 1, 1, 19 << 20, 4096),
+              "its end")
+        at_most(time.monotonic() - begin, 20 * SLACK, "seconds")
+        equal(read_exactly(f.fileno(), 1 << 20, 1 << 20),
+              gen(BIG, 1, 1, 1 << 20, 1 << 20), "on from its begin")
+
+
+@case
 def playlists(s):
     "without a lifetime of its own a playlist is checked at every open"
     text = r'body="#EXTM3U\n#EXTINF:2,\n1.ts\n"'

@@ -172,7 +172,7 @@ static const struct rule {
 	struct plan_flight flights[4];
 	struct plan_wait waits[4];
 	struct plan_cursor cursors[3];
-	uint64_t rate, latency_us;
+	uint64_t rate, latency_us, split;
 	bool crowded;
 	struct plan_action want[4];	/* compared: verb, flight, start, end */
 	int n_want;
@@ -253,6 +253,18 @@ static const struct rule {
 	  .want = { { PLAN_CUT, 0, 0, 0, 14 * MIB },
 		    { PLAN_START, PLAN_URGENT, 0, 14 * MIB,
 		      14 * MIB + 64 * KIB } }, .n_want = 2 },
+	{ "soon is what the settings say: nearer", GIB, PLAN_RANGES_YES,
+	  .flights = { { 10 * MIB, 12 * MIB + 100 * KIB, true } },
+	  .waits = { { 12 * MIB, 12 * MIB + 50 * KIB } },
+	  .rate = 20 * MIB, .latency_us = 100000, .split = MIB,
+	  .want = { { PLAN_CUT, 0, 0, 0, 12 * MIB },
+		    { PLAN_START, PLAN_URGENT, 0, 12 * MIB,
+		      12 * MIB + 64 * KIB } }, .n_want = 2 },
+	{ "… or further", GIB, PLAN_RANGES_YES,
+	  .flights = { { 10 * MIB, 40 * MIB, true } },
+	  .waits = { { 30 * MIB, 31 * MIB } },
+	  .rate = 20 * MIB, .latency_us = 100000, .split = 20 * MIB,
+	  .n_want = 0 },
 	{ "a far wait inside a flight splits it", GIB, PLAN_RANGES_YES,
 	  .flights = { { 10 * MIB, 60 * MIB, true } },
 	  .waits = { { 50 * MIB, 50 * MIB + 64 * KIB } },
@@ -650,7 +662,8 @@ static void test_rule(const struct rule *r)
 		.cursors = r->cursors, .n_cursors = 3,
 		.max_flights = r->max ? r->max : 6, .fill = r->fill,
 		.lanes = r->lanes, .crowded = r->crowded,
-		.rate = r->rate, .latency_us = r->latency_us, .now_ms = NOW,
+		.split = r->split, .rate = r->rate,
+		.latency_us = r->latency_us, .now_ms = NOW,
 	};
 	size_t want = r->n_want, n;
 	const char *broken;
