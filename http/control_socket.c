@@ -44,8 +44,9 @@ int control_socket_place(const char *cache_dir, char **path)
 	if (runtime && runtime[0] == '/' && is_ours(runtime)) {
 		if (asprintf(&dir, "%s/spoolfs", runtime) < 0)
 			return -ENOMEM;
+		/* A service may be shown it read-only. */
 		if ((mkdir(dir, 0700) < 0 && errno != EEXIST) ||
-		    !is_ours(dir)) {
+		    !is_ours(dir) || access(dir, W_OK) < 0) {
 			free(dir);
 			dir = NULL;
 		}

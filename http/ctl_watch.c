@@ -193,12 +193,16 @@ static void put_row(const json_t *view, int columns)
 
 static void put_view(const json_t *status, const json_t *views)
 {
-	struct winsize window = { .ws_col = 80, .ws_row = 24 };
+	struct winsize window = { 0 };
 	size_t rows, i, n = json_array_size(views);
 	char fetched[16], read[16];
 	json_t *view;
 
 	ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
+	if (window.ws_col == 0 || window.ws_row == 0) {	/* it can't be told */
+		window.ws_col = 80;
+		window.ws_row = 24;
+	}
 	rows = window.ws_row > 6 ? window.ws_row - 4u : 2;
 	printf("\033[Hspoolfs %s: %" PRIu64 " transfers, %" PRIu64
 	       " waiting; fetched %s, read %s\033[K\n\033[K\n"

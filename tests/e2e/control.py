@@ -128,6 +128,11 @@ def place(s):
     b.restart()
     equal(ask(b, "GET", "/status")[0], 200, "… and the next one takes it")
 
+    run = s.env["XDG_RUNTIME_DIR"]
+    if s.run(["mount", "-o", "bind,ro", run, run]).returncode == 0:
+        d = s.spoolfs(mount=False)
+        equal(d.lock()["control"], f"{d.cache}/control.sock",
+              "a service's runtime folder may be read-only")
     del s.env["XDG_RUNTIME_DIR"]
     long = os.path.join(s.folder("x" * 150), "cache")
     d = s.spoolfs(mount=False, cache=long)

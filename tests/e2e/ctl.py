@@ -236,6 +236,24 @@ def watching(s):
     ok("has ended" in error, f"says so: {error}")
 
 
+@case(limit=40)
+def live(s):
+    "watch on a terminal shows what is going on, again and again"
+    o = s.origin("/gen/* wall=1M\n")
+    d = s.spoolfs(mount=False)
+    url = o.url("/gen/8M/1.mp4")
+    ctl(s, d, "get", "-b", url)
+    ours, theirs = pty.openpty()
+    p = s.popen(arguments(d, "watch"), stdout=theirs)
+    os.close(theirs)
+    seen = b""
+    while not re.search(rb"fetching +http://.*\033\[H", seen, re.S):
+        seen += os.read(ours, 4096)
+    ok(b"spoolfs 0." in seen, f"how it is: {seen[:200]}")
+    p.kill()
+    os.close(ours)
+
+
 @case
 def running(s):
     "status, url, path, reload and log-level; without a daemon it is said"
