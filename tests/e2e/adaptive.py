@@ -29,6 +29,10 @@ def to_the_end(b, url):
         wait_for(lambda: v.get("ended") or v.get("currentTime") >
                  SECONDS - 0.5, "the end", 30 * SLACK)
     except Failure:
+        note(b.run("const b = video.buffered; return `at ${video.currentTime} "
+                   "of ${video.duration}, paused ${video.paused}, state "
+                   "${video.readyState}, to ${b.length && b.end(b.length - 1)}`"
+                   ))
         note("\n".join(b.run("return trouble") + b.console()[-20:]))
         raise
 
