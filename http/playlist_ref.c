@@ -41,9 +41,7 @@ static bool plain_escapes(const char *s)
 	return true;
 }
 
-/* A path with its query, from whose spelling nothing follows: no dot segments,
- * empty ones, marks at its end, fragment. */
-static bool is_plain(const char *s)
+bool playlist_is_plain(const char *s)
 {
 	size_t len = strspn(s, SAFE), path = strcspn(s, "?");
 
@@ -58,7 +56,28 @@ static bool is_plain(const char *s)
 
 static bool is_plain_relative(const char *ref)
 {
-	return ref[0] && !strchr("/?#", ref[0]) && is_plain(ref);
+	return ref[0] && !strchr("/?#", ref[0]) && playlist_is_plain(ref);
+}
+
+/* Folders that the path of u is in. */
+static size_t depth_of(const struct url *u)
+{
+	const char *path = u->sent + strlen(u->origin);
+	size_t len = strcspn(path, "?"), depth = 0;
+
+	for (size_t i = 0; i < len; i++)
+		depth += path[i] == '/';
+	return depth;
+}
+
+/* A plain one, perhaps some folders above, but not above the root. */
+static bool stays_below(const struct playlist_base *base, const char *ref)
+{
+	size_t up = 0;
+
+	for (; strncmp(ref, "../", 3) == 0; ref += 3)
+		up++;
+	return is_plain_relative(ref) && (!up || up <= depth_of(base->url));
 }
 
 /* ---- bases ---------------------------------------------------------------------- */
@@ -300,9 +319,7 @@ static int turn_odd(struct playlist_turner *t, const struct playlist_base *base,
 	return rc;
 }
 
-/* Length of "https://HOST:PORT" or "//HOST:PORT" ahead of ref's path; 0: no
- * path behind it, or nothing of the kind. */
-static size_t authority_len(const char *ref)
+size_t playlist_authority_len(const char *ref)
 {
 	size_t n = 0;
 
@@ -374,18 +391,18 @@ static int turn_path(const struct playlist_turner *t,
 int playlist_turn(struct playlist_turner *t, const struct playlist_base *base,
 		  const char *ref, char **out)
 {
-	size_t len = authority_len(ref);
+	size_t len = playlist_authority_len(ref);
 	const char *open = strstr(ref, PLAYLIST_OPEN);
 	int rc;
 
 	if (ref[0] == '\0' || ref[0] == '#' || strlen(ref) > URL_MAX)
 		return 0;
-	if (base->near && is_plain_relative(ref))
+	if (base->near && stays_below(base, ref))
 		return 0;
 	/* Only what stands ahead of the open end can be turned. */
 	if (open && (ref[len] != '/' || open == ref + len))
 		return 0;
-	if (!open && (!is_plain(ref + len) || ref[0] == '?'))
+	if (!open && (!playlist_is_plain(ref + len) || ref[0] == '?'))
 		return turn_odd(t, base, ref, out);
 	if (len == 0)
 		return base->url ? turn_path(t, base, ref, out) : 0;

@@ -31,6 +31,15 @@ struct playlist_base {
 
 struct playlist_turner;
 
+/* A path with its query, relative or from the root, from whose spelling nothing
+ * follows: no dot segments, fragment, empty components, bytes to be encoded,
+ * marks at its end. */
+bool playlist_is_plain(const char *s);
+
+/* Length of "https://HOST:PORT" or "//HOST:PORT" ahead of ref's path; 0: no
+ * path behind it, or nothing of the kind. */
+size_t playlist_authority_len(const char *ref);
+
 /* For one document. absolute: references become URLs, not paths. 0; -EINVAL: a
  * place that is none; -ENOMEM. */
 int playlist_turner_new(const struct playlist_place *place, bool absolute,

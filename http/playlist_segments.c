@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cache/url.h"
+#include "playlist_ref.h"
 #include "playlist_scan.h"
 
 uint64_t playlist_segment_id(const char *key, uint64_t start)
@@ -102,6 +104,8 @@ static void read_tags(const char *text, size_t start, size_t end,
 struct collector {
 	const char *text;
 	struct url *base;
+	struct url *other;	/* the last that was taken apart, or NULL, … */
+	char *authority;	/* … and the authority ahead of it */
 	size_t done;		/* of text */
 	uint64_t next;		/* where the last range of last_id's URL ends */
 	uint64_t last_id;
@@ -131,12 +135,12 @@ static int add_url(struct playlist_segments *s, const char *url, size_t *at)
 	return 0;
 }
 
-static int add_segment(struct collector *c, const struct url *u,
+static int add_segment(struct collector *c, const char *sent, const char *key,
 		       const struct tags *t)
 {
 	struct playlist_segments *s = &c->s;
 	struct playlist_segment seg = { .end = UINT64_MAX, .ms = t->ms };
-	uint64_t whole = playlist_segment_id(u->key, 0);
+	uint64_t whole = playlist_segment_id(key, 0);
 	size_t max = c->max ? 2 * c->max : 64;
 	int rc;
 
@@ -160,18 +164,89 @@ static int add_segment(struct collector *c, const struct url *u,
 		s->v = grown;
 		c->max = max;
 	}
-	rc = add_url(s, u->sent, &seg.url);
+	rc = add_url(s, sent, &seg.url);
 	if (rc < 0)
 		return rc;
-	seg.id = playlist_segment_id(u->key, seg.start);
+	seg.id = playlist_segment_id(key, seg.start);
 	s->v[s->n++] = seg;
 	return 0;
+}
+
+/* Length of text (sent or key of u) up to the folder of its path, its '/'
+ * included; root: up to the root. */
+static int folder_len(const struct url *u, const char *text, bool root)
+{
+	size_t len = strlen(u->origin) + strcspn(text + strlen(u->origin), "?");
+
+	if (root)
+		return (int)strlen(u->origin);
+	while (text[len - 1] != '/')
+		len--;
+	return (int)len;
+}
+
+/* A plain reference without escapes, which are not the same in sent and key. */
+static int add_plain(struct collector *c, const struct url *base,
+		     const char *ref, const struct tags *t)
+{
+	bool root = ref[0] == '/';
+	char *sent = NULL, *key = NULL;
+	int rc = -ENOMEM;
+
+	ref += root;
+	if (asprintf(&sent, "%.*s%s", folder_len(base, base->sent, root),
+		     base->sent, ref) < 0)
+		sent = NULL;
+	if (asprintf(&key, "%.*s%s", folder_len(base, base->key, root),
+		     base->key, ref) < 0)
+		key = NULL;
+	if (sent && key)
+		rc = strlen(sent) > URL_MAX ? 0 : add_segment(c, sent, key, t);
+	free(sent);
+	free(key);
+	return rc;
+}
+
+/* The base of a plain reference, of which *path is what is behind that; NULL:
+ * it has to be taken apart. */
+static const struct url *base_of(const struct collector *c, const char *ref,
+				 const char **path)
+{
+	size_t len = playlist_authority_len(ref);
+
+	*path = ref + len;
+	if (!**path || **path == '?' || strchr(*path, '%') ||
+	    !playlist_is_plain(*path))
+		return NULL;
+	if (len == 0)
+		return c->base;
+	if (!c->authority || strlen(c->authority) != len ||
+	    strncmp(c->authority, ref, len) != 0)
+		return NULL;
+	return c->other;
+}
+
+static void remember(struct collector *c, const char *ref, struct url *u)
+{
+	size_t len = playlist_authority_len(ref);
+	char *authority = len ? strndup(ref, len) : NULL;
+
+	if (!authority) {
+		url_free(u);
+		return;
+	}
+	url_free(c->other);
+	free(c->authority);
+	c->other = u;
+	c->authority = authority;
 }
 
 static int on_ref(void *ctx, const struct playlist_ref *ref)
 {
 	struct collector *c = ctx;
+	const struct url *base;
 	struct tags tags;
+	const char *path;
 	struct url *u;
 	int rc;
 
@@ -181,13 +256,16 @@ static int on_ref(void *ctx, const struct playlist_ref *ref)
 	c->done = ref->end;
 	if (tags.master)
 		return -EINVAL;
+	base = base_of(c, ref->text, &path);
+	if (base)
+		return add_plain(c, base, path, &tags);
 	rc = url_resolve(c->base, ref->text, &u);
 	if (rc == -EPERM)
 		rc = url_parse(ref->text, &u);
 	if (rc < 0)
 		return rc == -ENOMEM ? rc : 0;
-	rc = add_segment(c, u, &tags);
-	url_free(u);
+	rc = add_segment(c, u->sent, u->key, &tags);
+	remember(c, ref->text, u);
 	return rc;
 }
 
@@ -232,6 +310,8 @@ int playlist_segments_new(const char *text, size_t len, const char *url,
 	if (rc == 0 || rc == -EFBIG)	/* the first ones will do */
 		rc = sort(&c.s);
 	url_free(c.base);
+	url_free(c.other);
+	free(c.authority);
 	if (rc < 0) {
 		playlist_segments_fini(&c.s);
 		return rc;

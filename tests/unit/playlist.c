@@ -119,6 +119,8 @@ static const struct one {
 	{ AT, "1.ts", NULL },
 	{ AT, "sub/1.ts?x=/../y", NULL },
 	{ AT, "../1.ts", NULL },
+	{ AT, "../", NULL },
+	{ AT, "../x/../y", NULL },
 	{ AT, "./1.ts", NULL },
 	{ AT, "?x", NULL },
 	{ AT, "1%20x.ts", NULL },
@@ -543,7 +545,9 @@ static void test_segments(void)
 		"#EXTINF:2,\n#EXT-X-BYTERANGE:20\nall.ts\n"
 		"#EXT-X-BYTERANGE:7\nother.ts\n"
 		"skd://none\n"
-		"#EXTINF:99999999999999999999,\nhttp://c.example/x.ts";
+		"#EXTINF:99999999999999999999,\nhttp://c.example/x.ts\n"
+		"http://c.example/y.ts\n../z.ts\n?w\n"
+		"http://c.example/%32.ts\n//c.example/v.ts";
 	static const struct {
 		const char *url, *key;
 		uint64_t start, end;
@@ -556,6 +560,12 @@ static void test_segments(void)
 		{ AT "a/all.ts", NULL, 150, 170, 2000 },
 		{ AT "a/other.ts", NULL, 0, 7, 0 },
 		{ "http://c.example/x.ts", NULL, 0, UINT64_MAX, 3600000 },
+		{ "http://c.example/y.ts", NULL, 0, UINT64_MAX, 0 },
+		{ AT "z.ts", NULL, 0, UINT64_MAX, 0 },
+		{ AT "a/b.m3u8?w", NULL, 0, UINT64_MAX, 0 },
+		{ "http://c.example/%32.ts", "http://c.example/2.ts", 0,
+		  UINT64_MAX, 0 },
+		{ "https://c.example/v.ts", NULL, 0, UINT64_MAX, 0 },
 #undef AT
 	};
 	const size_t n = sizeof(want) / sizeof(want[0]);
