@@ -190,6 +190,32 @@ def answers(s):
 
 
 @case
+def odd_origins(s):
+    "no length, no-store, an end or a stall in mid-text"
+    text = HEAD + "#EXTINF:2,\n/1.ts\n" * 5000
+    s.write("www/a.m3u8", text)
+    s.write("www/b.m3u8", text)
+    where = {"/chunked.m3u8": "length=chunked", "/close.m3u8": "length=close",
+             "/none.m3u8": 'header="Cache-Control: no-store"',
+             "/drop.m3u8": "drop=40000 times=1"}
+    rules = "".join(f"{path} file=/a.m3u8 {rule}\n"
+                    for path, rule in where.items())
+    o = s.origin(rules + "/drop.m3u8 file=/a.m3u8\n"
+                 "/stall.m3u8 file=/a.m3u8 wall=70000\n",
+                 root=s.dir + "/www")
+    d = s.spoolfs(mount=False, options={"read_timeout": "3"})
+    want = text.replace("/1.ts", "/" + name_of(o.url("/1.ts"))).encode()
+    for path in where:
+        for method in ("HEAD", "GET", "GET"):
+            r = fetch(d.url(o.url(path)), method)
+            equal((r.status, r["Content-Length"]), (200, str(len(want))),
+                  f"{path}: {method}")
+            ok(method == "HEAD" or r.body == want, f"{path}: the text")
+    equal(fetch(d.url(o.url("/stall.m3u8"))).status, 504, "a stall")
+    equal(fetch(d.url(o.url("/b.m3u8"))).body, want, "others meanwhile")
+
+
+@case
 def left_alone(s):
     "what is no playlist, or none that is understood, goes out as it is"
     big = HEAD + "#EXTINF:2,\n/1.ts\n" * 600000
@@ -254,8 +280,7 @@ def live(s):
     def publish(n, etag):
         text = HEAD + f"#EXT-X-MEDIA-SEQUENCE:{n}\n" + "".join(
             f"#EXTINF:2,\n/gen/1000/{i}.ts\n" for i in range(n, n + 3))
-        o.script(f'/live.m3u8 body="{text}" etag="\\"{etag}\\"" '
-                 'header="Cache-Control: no-cache"\n'
+        o.script(f'/live.m3u8 body="{text}" etag="\\"{etag}\\""\n'
                  .replace("\n#", "\\n#").replace("\n/gen", "\\n/gen")
                  .replace(".ts\n\"", ".ts\\n\""))
         return text
@@ -273,6 +298,10 @@ def live(s):
     equal(len([r for r in rows if r["status"] == 304]), 1, "304s")
     for i in range(1, 6):
         equal(o.stats(f"/gen/1000/{i}.ts")["requests"], 1, f"segment {i}")
+    o.script('/old.m3u8 body="#EXTM3U" header="Cache-Control: max-age=60"\n')
+    for _ in range(3):
+        fetch(d.url(o.url("/old.m3u8")))
+    equal(o.stats("/old.m3u8")["requests"], 1, "one that has a lifetime")
 
 
 @case
