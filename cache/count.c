@@ -2,22 +2,30 @@
 
 #include "count.h"
 
-static struct count_stripe *stripe(struct counts *c)
+/* All but the last stripe are of one thread each, which alone writes there. */
+static void add(_Atomic uint64_t *n, uint64_t more, bool alone)
 {
-	static _Atomic unsigned threads;
-	static _Thread_local unsigned mine;	/* 0: none yet */
-
-	if (!mine)
-		mine = 1 + threads++ % COUNT_STRIPES;
-	return &c->stripes[mine - 1];
+	if (alone)
+		atomic_store_explicit(n, more + atomic_load_explicit(n,
+				      memory_order_relaxed),
+				      memory_order_relaxed);
+	else
+		count_more(n, more);
 }
 
 void count_read(struct counts *c, size_t bytes)
 {
-	struct count_stripe *s = stripe(c);
+	static _Atomic unsigned threads;
+	static _Thread_local unsigned mine;	/* 0: none yet */
+	struct count_stripe *s;
+	bool alone;
 
-	count_one(&s->reads);
-	count_more(&s->bytes, bytes);
+	if (!mine)
+		mine = 1 + threads++;
+	alone = mine < COUNT_STRIPES;
+	s = &c->stripes[alone ? mine - 1 : COUNT_STRIPES - 1];
+	add(&s->reads, 1, alone);
+	add(&s->bytes, bytes, alone);
 }
 
 void count_reads(struct counts *c, uint64_t *reads, uint64_t *bytes)

@@ -2,16 +2,17 @@
  *
  * Counting must cost nothing that can be measured, a read from the cache being
  * some 200 ns: no lock, no order; reads, of which many threads make very many, are
- * counted in stripes, a thread in one of them.
+ * counted in stripes, each of one thread as far as there are enough.
  */
 #ifndef SPOOL_COUNT_H
 #define SPOOL_COUNT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define COUNT_STRIPES 16
+#define COUNT_STRIPES 64
 
 struct counts {
 	_Atomic uint64_t fetched;	/* bytes */
