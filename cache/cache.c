@@ -321,24 +321,6 @@ int cache_create_data(struct cache *c, struct entry *e, int *fd)
 	return 0;
 }
 
-static struct entry *entry_like(struct entry *old)
-{
-	struct url *u = NULL;
-	char *name = strdup(old->name);
-	struct entry *e;
-
-	if (!name || url_parse(old->url->sent, &u)) {
-		free(name);
-		return NULL;
-	}
-	e = entry_new(old->cache, u, name);
-	if (e) {
-		e->forward = entry_forward(old);
-		latest_copy(e, old);
-	}
-	return e;
-}
-
 struct entry *cache_supersede(struct cache *c, struct entry *old)
 {
 	struct entry *e = entry_like(old);
@@ -415,27 +397,6 @@ int cache_start(const struct conf *conf, struct cache **out)
 	}
 	*out = c;
 	return 0;
-}
-
-const struct conf *cache_conf(struct cache *c)
-{
-	return live_now(&c->live);
-}
-
-void cache_on_reload(struct cache *c,
-		     int (*load)(void *ctx, struct conf *out, char **error),
-		     void *ctx)
-{
-	live_on_load(&c->live, load, ctx);
-}
-
-int cache_reload(struct cache *c, char **said)
-{
-	int err = live_load(&c->live, said);
-
-	if (!err)
-		evictor_look(c->evictor);
-	return err;
 }
 
 /* References to all entries, in a malloc'd array; 0 on lack of memory too. */
