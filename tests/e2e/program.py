@@ -240,7 +240,8 @@ def read_only(s):
             ("create in the root", lambda: os.open(
                 f"{d.mnt}/n", os.O_CREAT | os.O_WRONLY)),
             ("mkdir", lambda: os.mkdir(f"{d.mnt}/n")),
-            ("symlink", lambda: os.symlink("x", f"{d.mnt}/n")),
+            ("symlink", lambda: os.symlink(
+                "x", d.path(o.url("/.hidden")))),
             ("link", lambda: os.link(here, f"{d.mnt}/n")),
             ("rename", lambda: os.rename(here, f"{d.mnt}/n")),
             ("truncate", lambda: os.truncate(here, 0)),
