@@ -10,6 +10,7 @@
 #include "cut.h"
 #include "fields.h"
 #include "io.h"
+#include "latest.h"
 #include "rules.h"
 
 enum waiter_state { WAITER_NEW, WAITER_PUBLISHED, WAITER_SETTLED,
@@ -42,6 +43,24 @@ struct entry *entry_new(struct cache *c, struct url *url, char *name)
 	e->rec.version.size = REPLY_SIZE_UNKNOWN;
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_mutex_init(&e->save_lock, NULL);
+	return e;
+}
+
+struct entry *entry_like(struct entry *old)
+{
+	struct url *u = NULL;
+	char *name = strdup(old->name);
+	struct entry *e;
+
+	if (!name || url_parse(old->url->sent, &u)) {
+		free(name);
+		return NULL;
+	}
+	e = entry_new(old->cache, u, name);
+	if (e) {
+		e->forward = entry_forward(old);
+		latest_copy(e, old);
+	}
 	return e;
 }
 

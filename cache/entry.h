@@ -155,6 +155,8 @@ int64_t now_ms(void);		/* monotonic */
 /* A new entry with one reference, in no table. Takes url (also on failure:
  * frees it). NULL: no memory. */
 struct entry *entry_new(struct cache *c, struct url *url, char *name);
+/* A new one for another generation of old's resource: NULL, no memory. */
+struct entry *entry_like(struct entry *old);
 /* Frees an entry nobody refers to. */
 void entry_destroy(struct entry *e);
 
