@@ -110,7 +110,7 @@ int cache_view(struct cache *c, const char *url, struct cache_view *out);
 
 /* Every file of the cache, each current generation once, in no order; with
  * `loaded`, only those in use, which touches no disk. What changes meanwhile may
- * be missed. Reads a record each, without a lock: some 10 µs. fn may call the
+ * be missed. Reads a record each, without a lock: 50 µs or so. fn may call the
  * cache; it must not keep *v. Non-zero from fn stops and is returned. 0 or
  * -errno. */
 int cache_each(struct cache *c, bool loaded,
