@@ -334,19 +334,21 @@ static int start_control(struct program *p)
 	return 0;
 }
 
+/* The lock file first: who has read the address may look there. */
 static void announce(struct program *p)
 {
-	if (p->serve) {
+	if (p->serve)
 		cache_announce(p->cache, "http", serve_address(p->serve));
-		puts(serve_address(p->serve));
-		fflush(stdout);
-	}
 	if (p->mount)
 		cache_announce(p->cache, "mount", p->mountpoint);
 	if (p->mount && p->options.url)
 		cache_announce(p->cache, "base", p->options.url);
 	if (p->control)
 		cache_announce(p->cache, "control", control_path(p->control));
+	if (p->serve) {
+		puts(serve_address(p->serve));
+		fflush(stdout);
+	}
 	if (p->parent >= 0)
 		detach(p);
 	if (p->serve)
