@@ -83,24 +83,27 @@ static int pattern_of_host(const char *text, char **pattern)
 	unsigned char bytes[16];
 	char *as_url, address[INET6_ADDRSTRLEN];
 	struct url *u;
-	size_t len;
+	size_t len, dot;
 	int err, family;
 
 	if (strpbrk(text, "/?#@") ||
 	    (text[0] == '[' && text[strlen(text) - 1] != ']'))
 		return -EINVAL;
-	if (asprintf(&as_url, v6 ? "http://[%s]/" : "http://%s/",
-		     text + (wild ? 2 : 0)) < 0)
+	text += wild ? 2 : 0;
+	len = strlen(text);
+	dot = len && text[len - 1] == '.';
+	if (asprintf(&as_url, v6 ? "http://[%.*s]/" : "http://%.*s/",
+		     (int)(len - dot), text) < 0)
 		return -ENOMEM;
 	err = url_parse(as_url, &u);
 	free(as_url);
 	if (err)
 		return err == -ENOMEM ? err : -EINVAL;
 	len = strlen(u->host);
-	if (len > 1 && u->host[len - 1] == '.')
-		u->host[--len] = '\0';
 	family = parse_address(u->host, len, bytes);
-	if (family ? wild : strpbrk(u->host, ":*[]") != NULL)
+	if (family ? wild : strpbrk(u->host, ":*[]") ||
+			    u->host[0] == '.' || u->host[len - 1] == '.' ||
+			    strstr(u->host, ".."))
 		err = -EINVAL;
 	else if (family)
 		inet_ntop(family == 4 ? AF_INET : AF_INET6, bytes, address,
@@ -299,6 +302,19 @@ static bool literal(const struct url *u, struct address *out)
 	return true;
 }
 
+/* What some take for an address, though it is written as none: no name ends
+ * so. */
+static bool is_odd_number(const struct url *u)
+{
+	char host[URL_HOST_MAX + 1];
+	const char *last;
+
+	policy_host(u, host, sizeof(host));
+	last = strrchr(host, '.');
+	last = last ? last + 1 : host;
+	return *last >= '0' && *last <= '9';
+}
+
 static bool is_url(const char *pattern)
 {
 	return strstr(pattern, "://");
@@ -394,6 +410,8 @@ bool policy_url(const struct conf *c, const struct url *u,
 		return false;
 	if (literal(u, &a))
 		return may_be_at(c, u, &a);
+	if (resolved_elsewhere && is_odd_number(u))
+		return false;
 	return !c->allow.n || any_fits(&c->allow, u) ||
 	       (has_network(&c->allow) && !resolved_elsewhere);
 }

@@ -225,6 +225,8 @@ static const char *const bad[][3] = {
 	{ "allow", "10.0.0.0/33", PATTERN }, { "allow", "10.0.0/8", PATTERN },
 	{ "allow", "10.0.0.0/", PATTERN }, { "allow", "fd00::/129", PATTERN },
 	{ "allow", "10.0.0.0/8x", PATTERN }, { "allow", "a ?b", PATTERN },
+	{ "allow", "10.0..", PATTERN }, { "allow", ".a", PATTERN },
+	{ "allow", "*.", PATTERN }, { "allow", "*..a", PATTERN },
 	{ "deny", "*.10.0.0.1", PATTERN }, { "deny", "a/24", PATTERN },
 	{ "private_targets", "auto", "not one of yes, no" },
 	{ "max_clients", "1000001", "not a whole number from 0 to 1000000" },

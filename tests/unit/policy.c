@@ -97,6 +97,9 @@ static const struct {
 	{ "10.0.0.0/8", NULL, "http://a.example/", DIRECT },
 	{ "10.0.0.0/8 a.example", NULL, "http://a.example/", YES },
 	{ "10.0.0.0/8", "a.example", "http://a.example/", NO },
+	/* Not for a proxy to make an address of. */
+	{ NULL, NULL, "http://169.254.43518./", DIRECT },
+	{ NULL, NULL, "http://4chan.example/", YES },
 	/* Metadata. */
 	{ NULL, NULL, "http://169.254.169.254/latest/", NO },
 	{ NULL, NULL, "http://[fe80::1]/", NO },
