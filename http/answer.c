@@ -80,7 +80,9 @@ enum MHD_Result answer_error(struct request *r, int error)
 		{ EINVAL, 400, "This path is not a URL that can be fetched.\n" },
 		{ ENAMETOOLONG, 414, "This URL is too long.\n" },
 		{ ENOENT, 404, "The origin does not have this resource.\n" },
-		{ EACCES, 403, "The origin refuses access to this resource.\n" },
+		{ EACCES, 403, "Access to this resource is refused, by its "
+		  "origin or by the settings (allow, deny, "
+		  "private_targets).\n" },
 		{ ETIMEDOUT, 504, "The origin did not answer in time.\n" },
 		{ EHOSTUNREACH, 502, "The origin can't be reached.\n" },
 		{ EIO, 502, "The origin's answer can't be used.\n" },
