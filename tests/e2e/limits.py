@@ -424,6 +424,8 @@ def stale_in_use(s):
 # ---- what lies on the disk -------------------------------------------------
 
 def flipped(data):
+    if not data:		# of what was left empty just before
+        return data
     at = random.randrange(len(data))
     return data[:at] + bytes([data[at] ^ 1 << random.randrange(8)]) + \
         data[at + 1:]
