@@ -130,9 +130,10 @@ static int rewrite(struct request *r, enum playlist_kind kind)
 	size_t len;
 	int rc;
 
-	if (kind == PLAYLIST_M3U && !r->head)
+	if (!r->head)
 		ahead_learn(r->serve->ahead, r->resource->key,
-			    r->info->generation, place.url, d->text, d->len);
+			    r->info->generation, place.url, kind, d->text,
+			    d->len);
 	host_of(r, host, sizeof(host));
 	rc = snprintf(prefix, sizeof(prefix), "%s/", r->prefix);
 	if (rc < 0 || (size_t)rc >= sizeof(prefix))

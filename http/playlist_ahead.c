@@ -6,19 +6,21 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cache/command.h"
 #include "cache/conf.h"
-#include "playlist_segments.h"
+#include "playlist_dash.h"
 
-/* Segments of a playlist that were asked for last: so many players each can be
- * told apart. */
-#define RECENT 4
+/* Segments of a playlist that were asked for last. Players of it that each play
+ * some renditions (picture, sound) can be told apart while all together play no
+ * more. */
+#define RECENT 16
 
 struct list {
 	char *key;		/* NULL: free */
 	uint64_t generation, used;
-	struct playlist_segments segments;
+	struct playlist_renditions renditions;
 	uint64_t recent[RECENT];	/* ids */
 	size_t next_recent;
 };
@@ -45,7 +47,7 @@ int ahead_new(struct cache *c, struct ahead **out)
 
 static void list_fini(struct list *l)
 {
-	playlist_segments_fini(&l->segments);
+	playlist_renditions_fini(&l->renditions);
 	free(l->key);
 	*l = (struct list){ 0 };
 }
@@ -104,29 +106,52 @@ static bool known(struct ahead *a, const char *key, uint64_t generation)
 	return same;
 }
 
-void ahead_learn(struct ahead *a, const char *key, uint64_t generation,
-		 const char *url, const char *text, size_t len)
+/* 0; an error of the two: it is none. */
+static int read_playlist(enum playlist_kind kind, const char *text, size_t len,
+			 const char *url, struct playlist_renditions *out)
 {
-	struct playlist_segments fresh, old;
+	struct playlist_renditions r = { .n_lists = 1 };
+	int rc;
+
+	if (kind == PLAYLIST_DASH)
+		return playlist_dash_new(text, len, url, out);
+	if (kind != PLAYLIST_M3U)
+		return -EINVAL;
+	r.lists = malloc(sizeof(*r.lists));
+	if (!r.lists)
+		return -ENOMEM;
+	rc = playlist_segments_new(text, len, url, r.lists);
+	if (rc < 0)
+		free(r.lists);
+	else
+		*out = r;
+	return rc;
+}
+
+void ahead_learn(struct ahead *a, const char *key, uint64_t generation,
+		 const char *url, enum playlist_kind kind, const char *text,
+		 size_t len)
+{
+	struct playlist_renditions fresh, old;
 	struct list *l;
 	char *copy;
 
 	if (known(a, key, generation) ||
-	    playlist_segments_new(text, len, url, &fresh) < 0)
+	    read_playlist(kind, text, len, url, &fresh) < 0)
 		return;
 	copy = strdup(key);
 	if (!copy) {
-		playlist_segments_fini(&fresh);
+		playlist_renditions_fini(&fresh);
 		return;
 	}
 	pthread_mutex_lock(&a->lock);
 	l = claim_locked(a, copy);
-	old = l->segments;
-	l->segments = fresh;
+	old = l->renditions;
+	l->renditions = fresh;
 	l->generation = generation;
 	l->used = ++a->clock;
 	pthread_mutex_unlock(&a->lock);
-	playlist_segments_fini(&old);
+	playlist_renditions_fini(&old);
 }
 
 /* ---- playing ------------------------------------------------------------------ */
@@ -144,16 +169,25 @@ static bool asked_before(const struct list *l, uint64_t id)
 	return false;
 }
 
-/* What to fetch now that segment k of l is asked for; how many. */
-static size_t choose_locked(struct list *l, size_t k, struct wanted *out)
+/* Whether this segment, which is asked for now, is the first that is, and comes
+ * behind one that was. */
+static bool goes_on_locked(struct list *l, uint64_t id, bool has_previous,
+			   uint64_t previous)
 {
-	const struct playlist_segments *s = &l->segments;
-	size_t n = 0, count = playlist_segments_ahead(s, k);
-	bool again = asked_before(l, s->v[k].id);
+	if (asked_before(l, id))
+		return false;
+	l->recent[l->next_recent++ % RECENT] = id;
+	return has_previous && asked_before(l, previous);
+}
 
-	if (!again)
-		l->recent[l->next_recent++ % RECENT] = s->v[k].id;
-	if (again || k == 0 || !asked_before(l, s->v[k - 1].id))
+/* What to fetch now that segment k of s is asked for; how many. */
+static size_t choose_listed_locked(struct list *l,
+				   const struct playlist_segments *s, size_t k,
+				   struct wanted *out)
+{
+	size_t n = 0, count = playlist_segments_ahead(s, k);
+
+	if (!goes_on_locked(l, s->v[k].id, k > 0, k ? s->v[k - 1].id : 0))
 		return 0;
 	for (size_t i = k + 1; i <= k + count; i++) {
 		out[n].url = strdup(s->urls + s->v[i].url);
@@ -165,25 +199,62 @@ static size_t choose_locked(struct list *l, size_t k, struct wanted *out)
 	return n;
 }
 
+static size_t choose_counted_locked(struct list *l,
+				    const struct playlist_template *t,
+				    uint64_t k, uint64_t id, double now,
+				    struct wanted *out)
+{
+	char *previous = k ? playlist_template_url(t, k - 1, false) : NULL;
+	size_t n = 0, count = playlist_template_ahead(t, k, now);
+	bool goes_on;
+
+	goes_on = goes_on_locked(l, id, previous != NULL, previous ?
+				 playlist_segment_id(previous, 0) : 0);
+	free(previous);
+	for (uint64_t i = k + 1; goes_on && i <= k + count; i++) {
+		out[n].url = playlist_template_url(t, i, true);
+		out[n].start = 0;
+		out[n].end = CACHE_SIZE_UNKNOWN;
+		n += out[n].url != NULL;
+	}
+	return n;
+}
+
+/* The same of whichever rendition of l has what is asked for. */
+static size_t choose_locked(struct ahead *a, struct list *l, const char *key,
+			    uint64_t start, struct wanted *out)
+{
+	const struct playlist_renditions *r = &l->renditions;
+	uint64_t id = playlist_segment_id(key, start), at;
+	size_t n = 0, k;
+
+	for (size_t i = 0; i < r->n_lists && !n; i++) {
+		k = playlist_segments_find(&r->lists[i], id);
+		if (k == r->lists[i].n)
+			continue;
+		l->used = ++a->clock;
+		n = choose_listed_locked(l, &r->lists[i], k, out);
+	}
+	for (size_t i = 0; i < r->n_templates && !n && start == 0; i++) {
+		if (!playlist_template_find(&r->templates[i], key, &at))
+			continue;
+		l->used = ++a->clock;
+		n = choose_counted_locked(l, &r->templates[i], at, id,
+					  (double)time(NULL), out);
+	}
+	return n;
+}
+
 void ahead_asked(struct ahead *a, const char *key, uint64_t start)
 {
 	struct wanted wanted[PLAYLIST_AHEAD_MAX];
 	size_t n = 0;
-	uint64_t id;
 
 	if (!a->n || cache_conf(a->cache)->fill == PLAN_FILL_NONE)
 		return;
-	id = playlist_segment_id(key, start);
 	pthread_mutex_lock(&a->lock);
-	for (size_t i = 0; i < AHEAD_LISTS && !n; i++) {
-		struct list *l = &a->lists[i];
-		size_t k = playlist_segments_find(&l->segments, id);
-
-		if (k == l->segments.n)
-			continue;
-		l->used = ++a->clock;
-		n = choose_locked(l, k, wanted);
-	}
+	for (size_t i = 0; i < AHEAD_LISTS && !n; i++)
+		n = choose_locked(a, &a->lists[i], key, start, wanted);
 	pthread_mutex_unlock(&a->lock);
 	for (size_t i = 0; i < n; i++) {
 		cache_fetch(a->cache, wanted[i].url, wanted[i].start,

@@ -1,7 +1,8 @@
 /* playlist_ahead: fetches the next segments of a stream that is being played.
  *
- * It remembers the media playlists that were served last. Who has asked for two
- * segments of one of them, one after the other, plays it, in that rendition,
+ * It remembers the media playlists of HLS and the MPDs of DASH that were served
+ * last. Who has asked for two segments of one rendition in them, one after the
+ * other, plays it, in that rendition,
  * and has the next ones fetched in the background (cache_fetch), behind whoever
  * waits. A playlist that is only looked at, or probed, costs nothing.
  *
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "cache/cache.h"
+#include "playlist.h"
 
 /* Playlists remembered: those used last. Each takes up to some MiB
  * (playlist_segments.h), usually some KiB. */
@@ -25,9 +27,11 @@ int ahead_new(struct cache *c, struct ahead **out);	/* 0 or -ENOMEM */
 void ahead_free(struct ahead *a);			/* NULL is fine */
 
 /* A playlist was served: the one of this key (url.h) in this generation, to be
- * found at url. What is no media playlist of HLS is ignored. */
+ * found at url. What is neither a media playlist of HLS nor an MPD is
+ * ignored. */
 void ahead_learn(struct ahead *a, const char *key, uint64_t generation,
-		 const char *url, const char *text, size_t len);
+		 const char *url, enum playlist_kind kind, const char *text,
+		 size_t len);
 
 /* Somebody asks for this resource (url.key) from start on. */
 void ahead_asked(struct ahead *a, const char *key, uint64_t start);

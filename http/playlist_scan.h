@@ -48,4 +48,8 @@ int playlist_scan_pls(const char *text, size_t len,
 int playlist_scan_xml(enum playlist_kind kind, const char *text, size_t len,
 		      const struct playlist_scan *scan);
 
+/* Before libxml2 is asked about a document: 0; -EINVAL: it has something like a
+ * DTD, and it better isn't. */
+int playlist_xml_begin(const char *text, size_t len);
+
 #endif

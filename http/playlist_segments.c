@@ -109,7 +109,6 @@ struct collector {
 	size_t done;		/* of text */
 	uint64_t next;		/* where the last range of last_id's URL ends */
 	uint64_t last_id;
-	size_t max;
 	struct playlist_segments s;
 };
 
@@ -135,14 +134,36 @@ static int add_url(struct playlist_segments *s, const char *url, size_t *at)
 	return 0;
 }
 
+int playlist_segments_add(struct playlist_segments *s, const char *sent,
+			  const char *key, const struct playlist_segment *seg)
+{
+	size_t max = s->max ? 2 * s->max : 64, url;
+	struct playlist_segment *grown;
+	int rc;
+
+	if (s->n == PLAYLIST_SEGMENTS_MAX)
+		return -EFBIG;
+	if (s->n == s->max) {
+		grown = realloc(s->v, max * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		s->v = grown;
+		s->max = max;
+	}
+	rc = add_url(s, sent, &url);
+	if (rc < 0)
+		return rc;
+	s->v[s->n] = *seg;
+	s->v[s->n].url = url;
+	s->v[s->n++].id = playlist_segment_id(key, seg->start);
+	return 0;
+}
+
 static int add_segment(struct collector *c, const char *sent, const char *key,
 		       const struct tags *t)
 {
-	struct playlist_segments *s = &c->s;
 	struct playlist_segment seg = { .end = UINT64_MAX, .ms = t->ms };
 	uint64_t whole = playlist_segment_id(key, 0);
-	size_t max = c->max ? 2 * c->max : 64;
-	int rc;
 
 	if (t->ranged) {
 		seg.start = t->placed ? t->offset :
@@ -153,23 +174,7 @@ static int add_segment(struct collector *c, const char *sent, const char *key,
 	}
 	if (t->gap || (t->ranged && !t->length))
 		return 0;
-	if (s->n == PLAYLIST_SEGMENTS_MAX)
-		return -EFBIG;
-	if (s->n == c->max) {
-		struct playlist_segment *grown =
-			realloc(s->v, max * sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		s->v = grown;
-		c->max = max;
-	}
-	rc = add_url(s, sent, &seg.url);
-	if (rc < 0)
-		return rc;
-	seg.id = playlist_segment_id(key, seg.start);
-	s->v[s->n++] = seg;
-	return 0;
+	return playlist_segments_add(&c->s, sent, key, &seg);
 }
 
 /* Length of text (sent or key of u) up to the folder of its path, its '/'
@@ -283,7 +288,7 @@ static int by_id(const void *a, const void *b, void *ctx)
 	return x < y ? -1 : x > y;
 }
 
-static int sort(struct playlist_segments *s)
+int playlist_segments_sort(struct playlist_segments *s)
 {
 	s->by_id = malloc((s->n ? s->n : 1) * sizeof(*s->by_id));
 	if (!s->by_id)
@@ -308,7 +313,7 @@ int playlist_segments_new(const char *text, size_t len, const char *url,
 		return rc;
 	rc = playlist_scan_m3u(text, len, &scan);
 	if (rc == 0 || rc == -EFBIG)	/* the first ones will do */
-		rc = sort(&c.s);
+		rc = playlist_segments_sort(&c.s);
 	url_free(c.base);
 	url_free(c.other);
 	free(c.authority);

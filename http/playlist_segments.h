@@ -1,7 +1,8 @@
-/* playlist_segments: what a media playlist of HLS plays, one after the other,
- * and how much of it to fetch ahead.
+/* playlist_segments: what a media playlist of HLS plays, or a SegmentList of
+ * DASH (playlist_dash.h), one after the other, and how much of it to fetch
+ * ahead.
  *
- * Pure. DASH is left to its players: they compute what comes next.
+ * Pure.
  */
 #ifndef SPOOL_PLAYLIST_SEGMENTS_H
 #define SPOOL_PLAYLIST_SEGMENTS_H
@@ -27,7 +28,7 @@ struct playlist_segment {
 
 struct playlist_segments {
 	struct playlist_segment *v;	/* in the order of the playlist */
-	size_t n;
+	size_t n, max;		/* of them; allocated */
 	size_t *by_id;		/* indices into v */
 	char *urls;		/* as sent, each NUL-terminated */
 	size_t urls_len;
@@ -37,6 +38,11 @@ struct playlist_segments {
  * endpoint can't serve, are left out. 0; -EINVAL: no media playlist; -ENOMEM. */
 int playlist_segments_new(const char *text, size_t len, const char *url,
 			  struct playlist_segments *out);
+/* The same by hand, from a zeroed one: add, in order, with all of seg but id and
+ * url set; sort behind the last. 0; -EFBIG: more than there may be; -ENOMEM. */
+int playlist_segments_add(struct playlist_segments *s, const char *sent,
+			  const char *key, const struct playlist_segment *seg);
+int playlist_segments_sort(struct playlist_segments *s);
 void playlist_segments_fini(struct playlist_segments *s);
 
 /* What id a segment of this URL (url.key) from this byte on has. */

@@ -50,6 +50,14 @@ static bool has_dtd(const char *text, size_t len)
 /* Its own guard of this is no lock. */
 static pthread_once_t libxml_once = PTHREAD_ONCE_INIT;
 
+int playlist_xml_begin(const char *text, size_t len)
+{
+	if (has_dtd(text, len))
+		return -EINVAL;
+	pthread_once(&libxml_once, xmlInitParser);
+	return 0;
+}
+
 static void be_quiet(void *ctx, const char *fmt, ...)
 {
 	(void)ctx;
@@ -64,9 +72,8 @@ static int check_document(const char *text, size_t len)
 				 .fatalError = be_quiet };
 	int rc = -EINVAL;
 
-	if (len == 0 || len > INT_MAX || has_dtd(text, len))
+	if (len == 0 || len > INT_MAX || playlist_xml_begin(text, len) < 0)
 		return -EINVAL;
-	pthread_once(&libxml_once, xmlInitParser);
 	parser = xmlCreateMemoryParserCtxt(text, (int)len);
 	if (!parser)
 		return -ENOMEM;

@@ -346,6 +346,36 @@ def ahead(s):
 
 
 @case
+def dash_ahead(s):
+    "DASH: the next segments of the rendition that is played, of no other"
+    source, www = clip(s, 15), s.folder("www")
+    o = s.origin(root=www)
+    for timeline in "01":
+        os.mkdir(os.path.join(www, timeline))
+        write(s, source, "-map", "0:v", "-map", "0:v", "-f", "dash",
+              "-seg_duration", "3", "-use_template", "1", "-use_timeline",
+              timeline, os.path.join(www, timeline, "a.mpd"))
+    d = s.spoolfs(mount=False)
+    for timeline in "01":
+        path = lambda n, i: f"/{timeline}/chunk-stream{n}-{i:05}.m4s"
+        url = lambda n, i: o.url(path(n, i))
+        mpd = fetch(d.url(o.url(f"/{timeline}/a.mpd"))).body
+        equal(b"SegmentTimeline" in mpd, timeline == "1", "a timeline")
+        asked = lambda: {r["path"] for r in o.log() if "chunk" in r["path"]
+                         and r["path"].startswith(f"/{timeline}/")}
+        fetch(d.url(url(1, 1)))		# the other is looked at
+        equal(asked(), {path(1, 1)}, "not played yet")
+        for i in (1, 2):
+            fetch(d.url(url(0, i)))
+        for i in (3, 4):
+            wait_for(lambda: path(0, i) in asked(), f"segment {i}")
+            d.whole(url(0, i))
+        equal(asked(), {path(1, 1)} | {path(0, i) for i in range(1, 5)},
+              "asked for")
+        equal(fetch(d.url(url(0, 3)))["X-Cache"], "HIT", "segment 3")
+
+
+@case
 def quiet(s):
     "with fill=none nothing is fetched that nobody asks for"
     s.write("www/a.m3u8", HEAD + "".join(

@@ -7,6 +7,7 @@
 
 #include "cache/url.h"
 #include "http/playlist.h"
+#include "http/playlist_dash.h"
 #include "http/playlist_scan.h"
 #include "http/playlist_segments.h"
 #include "tests/fuzz/fuzz.h"
@@ -149,28 +150,76 @@ static void check_ref(const struct playlist_place *place, const char *in,
 }
 
 /* Each can be found, and is a URL. */
+static void check_list(const struct playlist_segments *s)
+{
+	struct url *u;
+
+	must(s->n <= PLAYLIST_SEGMENTS_MAX);
+	for (size_t i = 0; i < s->n; i++) {
+		size_t k = playlist_segments_find(s, s->v[i].id);
+
+		must(k < s->n && s->v[k].id == s->v[i].id);
+		must(s->v[i].start < s->v[i].end);
+		must(s->v[i].url < s->urls_len);
+		must(playlist_segments_ahead(s, i) <= s->n - 1 - i);
+		must(url_parse(s->urls + s->v[i].url, &u) == 0);
+		must(playlist_segment_id(u->key, s->v[i].start) == s->v[i].id);
+		url_free(u);
+	}
+}
+
 static void check_segments(const char *text, size_t len)
 {
 	struct playlist_segments s;
-	struct url *u;
 	int rc = playlist_segments_new(text, len, URL, &s);
 
 	must(rc == 0 || rc == -EINVAL);
 	if (rc < 0)
 		return;
-	must(s.n <= PLAYLIST_SEGMENTS_MAX);
-	for (size_t i = 0; i < s.n; i++) {
-		size_t k = playlist_segments_find(&s, s.v[i].id);
-
-		must(k < s.n && s.v[k].id == s.v[i].id);
-		must(s.v[i].start < s.v[i].end);
-		must(s.v[i].url < s.urls_len);
-		must(playlist_segments_ahead(&s, i) <= s.n - 1 - i);
-		must(url_parse(s.urls + s.v[i].url, &u) == 0);
-		must(playlist_segment_id(u->key, s.v[i].start) == s.v[i].id);
-		url_free(u);
-	}
+	check_list(&s);
 	playlist_segments_fini(&s);
+}
+
+/* What is found in a template has the URL it was found by. */
+static void check_template(const struct playlist_template *t, uint64_t index)
+{
+	char *sent = playlist_template_url(t, index, true);
+	char *key = playlist_template_url(t, index, false), *again;
+	struct url *u;
+	uint64_t at;
+
+	must(!sent == !key);
+	if (sent && strlen(sent) <= URL_MAX) {
+		must(url_parse(sent, &u) == 0);
+		must(!strcmp(u->key, key));
+		url_free(u);
+		must(playlist_template_find(t, key, &at));
+		again = playlist_template_url(t, at, false);
+		must(again && !strcmp(again, key));
+		free(again);
+	}
+	must(playlist_template_ahead(t, index, 1e9) <= PLAYLIST_AHEAD_MAX);
+	free(sent);
+	free(key);
+}
+
+static void check_dash(const char *text, size_t len)
+{
+	static const uint64_t indices[] = { 0, 1, 2, 9, 1000, PLAYLIST_RUN_MAX,
+					    UINT64_MAX };
+	struct playlist_renditions r;
+	int rc = playlist_dash_new(text, len, URL, &r);
+
+	must(rc == 0 || rc == -EINVAL);
+	if (rc < 0)
+		return;
+	must(r.n_lists + r.n_templates <= PLAYLIST_RENDITIONS_MAX);
+	for (size_t i = 0; i < r.n_lists; i++)
+		check_list(&r.lists[i]);
+	for (size_t i = 0; i < r.n_templates; i++)
+		for (size_t k = 0; k < sizeof(indices) / sizeof(*indices); k++)
+			check_template(&r.templates[i], indices[k]);
+	playlist_renditions_fini(&r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -201,6 +250,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (kind == PLAYLIST_M3U)
 		check_segments(text, len);
+	if (kind == PLAYLIST_DASH)
+		check_dash(text, len);
 	free(out);
 	free(text);
 	free(name);
