@@ -271,9 +271,9 @@ def validators(s):
 def flapping(s):
     "an ETag that differs between the servers of a farm: no wrong byte"
     together(s, {
-        "flap": ("etag=flap", right_after("ESTALE", CUT, opens=12)),
+        "flap": ("etag=flap", right_after("ESTALE", CUT, opens=60)),
         "flap-all": ("etag=flap if-range=never",
-                     right_after("ESTALE", CUT, opens=12)),
+                     right_after("ESTALE", CUT, opens=60)),
         "flap-no-ranges": ("etag=flap ranges=off", right(within=4)),
     }, slack=SLACK)
 
