@@ -16,7 +16,7 @@ from spool import name_of
 from tap import wait_for
 
 BLOCK = 4096
-PIECE = 32 * MIB	# what is received at a time
+PIECE = 64 * MIB	# what is received at a time
 COLUMNS = [Column("read", "CPU µs, a read", 1), Column("wait", "it takes µs"),
            Column("received", "CPU ms, a MiB received", 2)]
 FLAT = 1.5	# times the first cost counts as flat
@@ -96,7 +96,7 @@ def ranges(lab, origin, count):
         r = FileReader(p.target("1.bin"))
         before = origin.stats()["requests"]
         values = read_cost(p, r, some(
-            lab.size(5000, 1000), range(0, 2 * count * BLOCK, 2 * BLOCK)))
+            lab.size(20000, 1000), range(0, 2 * count * BLOCK, 2 * BLOCK)))
         if origin.stats()["requests"] != before:
             raise OSError("what the record says is here is not")
         values.update(receive_cost(p, r, size - 2 * PIECE))
@@ -112,7 +112,7 @@ def sizes(lab, origin, size):
         base = size // 2 & ~(MIB - 1)
         values = receive_cost(p, r, base)
         values.update(read_cost(p, r, some(
-            lab.size(5000, 1000), range(base, base + PIECE, BLOCK))))
+            lab.size(20000, 1000), range(base, base + PIECE, BLOCK))))
         r.close()
     return values
 
@@ -179,7 +179,7 @@ def parked(lab, origin, count):
                      "all to wait", 20)
         memory = resident(p.daemon.pid) - before
         values = read_cost(p, warm, some(
-            lab.size(5000, 1000), range(0, PIECE, BLOCK)))
+            lab.size(20000, 1000), range(0, PIECE, BLOCK)))
         values.update(receive_cost(p, warm, size // 2))
         if count:
             values["memory"] = memory / count / 1024
