@@ -3,17 +3,9 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <ftw.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "cache/cache.h"
-#include "tests/tap.h"
+#include "lab.h"
 
 #define FILM_SIZE 3000000
 #define LARGE_SIZE 20000000
@@ -51,10 +43,6 @@ static const char script[] =
 	"/film.bin gen=3000000/1\n"
 	"/large.bin gen=20000000/1\n";
 
-static char folder[] = "/tmp/spool-contract-XXXXXX";
-static char base[64];
-static pid_t origin_pid;
-static struct conf conf;
 static struct cache *cache;
 
 /* ---- the origin ---------------------------------------------------------- */
@@ -82,43 +70,6 @@ static bool is_content(const unsigned char *buf, size_t len, uint64_t off,
 		if (buf[i] != byte_at(seed, version, off + i))
 			return false;
 	return true;
-}
-
-static void origin_start(void)
-{
-	const char *build = getenv("top_builddir");
-	char path[4096], rules[256];
-	int out[2];
-	unsigned port = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/tests/origin/origin",
-		 build ? build : ".");
-	snprintf(rules, sizeof(rules), "%s/rules", folder);
-	f = fopen(rules, "w");
-	fputs(script, f);
-	fclose(f);
-	if (pipe(out))
-		return;
-	origin_pid = fork();
-	if (origin_pid == 0) {
-		dup2(out[1], 1);
-		close(out[0]);
-		execl(path, path, "--with-parent", "--script", rules, NULL);
-		_exit(127);
-	}
-	close(out[1]);
-	f = fdopen(out[0], "r");
-	if (fscanf(f, "%u", &port) != 1)
-		port = 0;
-	fclose(f);
-	snprintf(base, sizeof(base), "http://127.0.0.1:%u", port);
-}
-
-static void origin_stop(void)
-{
-	kill(origin_pid, SIGKILL);
-	waitpid(origin_pid, NULL, 0);
 }
 
 /* ---- waiting like a caller ------------------------------------------------ */
@@ -190,11 +141,9 @@ static ssize_t read_wait(struct cache_file *f, void *buf, size_t len,
 
 static struct cache_file *open_path(const char *path)
 {
-	char url[256];
 	struct cache_file *f = NULL;
 
-	snprintf(url, sizeof(url), "%s%s", base, path);
-	if (cache_open(cache, url, &f))
+	if (cache_open(cache, lab_url(path), &f))
 		return NULL;
 	return f;
 }
@@ -498,14 +447,13 @@ static int find_secret(const char *path, const struct stat *st, int flag,
 
 static void test_no_store(void)
 {
-	char url[256];
+	const char *url = lab_url("/secret.bin");
 	struct cache_info info;
 	int tries;
 
 	check_whole("/secret.bin", 1, "no-store");
-	is_int(nftw(conf.cache_dir, find_secret, 16, FTW_PHYS), 0,
+	is_int(nftw(lab_conf.cache_dir, find_secret, 16, FTW_PHYS), 0,
 	       "no-store: nothing of it in the cache folder");
-	snprintf(url, sizeof(url), "%s/secret.bin", base);
 	/* The engine's threads may have it in hand for a moment. */
 	for (tries = 0; tries < 2000; tries++) {
 		if (cache_peek(cache, url, &info))
@@ -715,9 +663,8 @@ static void test_drop(void)
 	struct cache_info info;
 	struct cache_file *f;
 	unsigned char buf[1000];
-	char url[256];
+	const char *url = lab_url("/film.bin?drop");
 
-	snprintf(url, sizeof(url), "%s/film.bin?drop", base);
 	is_int(cache_peek(cache, url, &info), -ENOENT, "nothing known");
 	if (!is_int(open_stat("/film.bin?drop", &f, &info), 0, "to be dropped"))
 		return;
@@ -815,7 +762,7 @@ static void test_offline(void)
 	struct cache_info info;
 	struct cache_file *f;
 
-	is_int(cache_start(&conf, &cache), 0, "started again");
+	is_int(cache_start(&lab_conf, &cache), 0, "started again");
 	check_whole("/film.bin", 1, "offline");
 	check_whole("/chunked.bin", 1, "offline, length learnt");
 	if (is_int(open_stat("/folder", &f, &info), 0, "offline folder")) {
@@ -837,34 +784,14 @@ static void test_offline(void)
 	cache_free(cache);
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag,
-		      struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
 int main(void)
 {
-	char *error = NULL;
-	char dir[128];
-
-	signal(SIGPIPE, SIG_IGN);
-	if (!mkdtemp(folder) || conf_init(&conf))
-		return 99;
-	snprintf(dir, sizeof(dir), "%s/cache", folder);
-	origin_start();
-	if (!ok(!conf_set(&conf, "cache_dir", dir, &error) &&
-		!conf_set(&conf, "read_timeout", "3", &error) &&
-		!conf_set(&conf, "stall_timeout", "2", &error) &&
-		!conf_set(&conf, "connect_timeout", "2", &error),
-		"settings: %s", error ? error : "good") ||
-	    !is_int(cache_start(&conf, &cache), 0, "started"))
-		return done_testing();
 	struct cache *second;
-	is_int(cache_start(&conf, &second), -EBUSY, "one daemon a folder");
+
+	if (!lab_begin(script) ||
+	    !is_int(cache_start(&lab_conf, &cache), 0, "started"))
+		return done_testing();
+	is_int(cache_start(&lab_conf, &second), -EBUSY, "one daemon a folder");
 	test_errors();
 	test_unreachable();
 	test_directory();
@@ -885,9 +812,8 @@ int main(void)
 	test_silent_name_server();
 	test_alive();
 	test_stop();
-	origin_stop();
+	lab_stop_origin();
 	test_offline();
-	conf_fini(&conf);
-	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	lab_end();
 	return done_testing();
 }
