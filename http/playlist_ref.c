@@ -400,7 +400,7 @@ int playlist_turn(struct playlist_turner *t, const struct playlist_base *base,
 	if (base->near && stays_below(base, ref))
 		return 0;
 	/* Only what stands ahead of the open end can be turned. */
-	if (open && (ref[len] != '/' || open == ref + len))
+	if (open && (ref[len] != '/' || (len == 0 && ref[1] == '/')))
 		return 0;
 	if (!open && (!playlist_is_plain(ref + len) || ref[0] == '?'))
 		return turn_odd(t, base, ref, out);

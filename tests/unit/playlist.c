@@ -185,6 +185,8 @@ static const struct one {
 	{ AT, "{$x}/1.ts", NULL },
 	{ AT, "a/{$x}/../1.ts", NULL },
 	{ AT, "/{$x}/1 .ts", "/https/h.example/{$x}/1 .ts" },
+	{ AT, "//c.example?{$x}", NULL },
+	{ AT, "///{$x}/1.ts", NULL },
 	{ AT, "https://{$x}/1.ts", NULL },
 	{ AT, "https://c.example{$x}/1.ts", NULL },
 	{ AT, "https://c.example/{$x}/1.ts?{$y}",
