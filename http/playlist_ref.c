@@ -321,7 +321,7 @@ static int turn_odd(struct playlist_turner *t, const struct playlist_base *base,
 
 size_t playlist_authority_len(const char *ref)
 {
-	size_t n = 0;
+	size_t n = 0, host;
 
 	if (strncasecmp(ref, "https:", 6) == 0)
 		n = 6;
@@ -329,8 +329,9 @@ size_t playlist_authority_len(const char *ref)
 		n = 5;
 	if (ref[n] != '/' || ref[n + 1] != '/')
 		return 0;
-	n += 2 + strcspn(ref + n + 2, "/?#\\");
-	return ref[n] == '/' ? n : 0;
+	n += 2;
+	host = strcspn(ref + n, "/?#\\");
+	return host && ref[n + host] == '/' ? n + host : 0;
 }
 
 /* What that becomes, in t->name. 1; 0: not for us; -EFBIG; -ENOMEM. "//HOST"

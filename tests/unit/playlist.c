@@ -157,11 +157,13 @@ static const struct one {
 	{ AT, "//c.example/1.ts", "/https/c.example/1.ts" },
 	{ AT, "//c.example", "/https/c.example/" },
 	{ AT, "//c.example:443/x", "/https/c.example/x" },
-	{ AT, "///c.example/x", NULL },
+	{ AT, "///c.example/x", "/https/c.example/x" },
 	/* absolute */
 	{ AT, "https://h.example/a/1.ts", "/https/h.example/a/1.ts" },
 	{ AT, "HTTPS://H.Example:443/A?B=C", "/https/h.example/A?B=C" },
 	{ AT, "http://h.example/1.ts", "/http/h.example/1.ts" },
+	{ AT, "http:///c.example/x", "/http/c.example/x" },
+	{ AT, "https:/c.example/x", "/https/c.example/x" },
 	{ AT, "http://h.example:8080?x", "/http/h.example:8080/?x" },
 	{ AT, "http://[::1]:8080/x", "/http/[::1]:8080/x" },
 	{ AT, "https://h.example/a/../../b//c", "/https/h.example/b//c" },
@@ -549,7 +551,8 @@ static void test_segments(void)
 		"skd://none\n"
 		"#EXTINF:99999999999999999999,\nhttp://c.example/x.ts\n"
 		"http://c.example/y.ts\n../z.ts\n?w\n"
-		"http://c.example/%32.ts\n//c.example/v.ts";
+		"http://c.example/%32.ts\n//c.example/v.ts\n"
+		"http:///c.example/x\nhttp:///d.example/x";
 	static const struct {
 		const char *url, *key;
 		uint64_t start, end;
@@ -568,6 +571,8 @@ static void test_segments(void)
 		{ "http://c.example/%32.ts", "http://c.example/2.ts", 0,
 		  UINT64_MAX, 0 },
 		{ "https://c.example/v.ts", NULL, 0, UINT64_MAX, 0 },
+		{ "http://c.example/x", NULL, 0, UINT64_MAX, 0 },
+		{ "http://d.example/x", NULL, 0, UINT64_MAX, 0 },
 #undef AT
 	};
 	const size_t n = sizeof(want) / sizeof(want[0]);
