@@ -222,6 +222,12 @@ static int character(const char *s, size_t max, size_t *len)
 	return i < max && s[i] == ';' && c > 0 && c < 128 ? (int)c : -1;
 }
 
+/* Whether the '&' at i of s begins a character reference by number. */
+static bool is_number(const struct xml *x, const struct span *s, size_t i)
+{
+	return s->end - i > 1 && x->text[i + 1] == '#';
+}
+
 /* The value of [start, end) as a string in x->value. False: none for us. */
 static bool decode(struct xml *x, const struct span *s, bool cdata)
 {
@@ -233,7 +239,7 @@ static bool decode(struct xml *x, const struct span *s, bool cdata)
 
 		if (c == '&' && !cdata) {
 			c = character(x->text + i, s->end - i, &len);
-			if (c < 0 && x->strict)
+			if (c < 0 && (x->strict || is_number(x, s, i)))
 				return false;
 			if (c < 0) {
 				c = '&';

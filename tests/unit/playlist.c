@@ -454,6 +454,7 @@ static void test_xml(void)
 		{ PLAYLIST_ASX, "<ref href=/x></b></b></b><REF HREF=/y>",
 		  "<ref href=http://" HOST "/https/h.example/x></b></b></b>"
 		  "<REF HREF=http://" HOST "/https/h.example/y>" },
+		{ PLAYLIST_ASX, "<ref href='/a&#233;&#x20AC;.wma'/>", "" },
 		{ PLAYLIST_ASX, "<", "" },
 		{ PLAYLIST_ASX, "<ref href", "" },
 		{ PLAYLIST_ASX, "<ref href=", "" },
