@@ -39,6 +39,14 @@ static bool is_ascii_based(const xmlChar *encoding)
 	return false;
 }
 
+static bool is_utf8(const xmlChar *encoding)
+{
+	const char *name = (const char *)encoding;
+
+	return !name || strcasecmp(name, "utf-8") == 0 ||
+	       strcasecmp(name, "utf8") == 0;
+}
+
 /* Something like a DTD, before which libxml2 is not even asked. It can stand
  * in a comment or CDATA, too; then the document is none for us either. */
 static bool has_dtd(const char *text, size_t len)
@@ -65,7 +73,7 @@ static void be_quiet(void *ctx, const char *fmt, ...)
 }
 
 /* Without a handler for anything libxml2 only looks: no tree is made. */
-static int check_document(const char *text, size_t len)
+static int check_document(const char *text, size_t len, bool *utf8)
 {
 	xmlParserCtxtPtr parser;
 	xmlSAXHandler silent = { .error = be_quiet, .warning = be_quiet,
@@ -82,8 +90,11 @@ static int check_document(const char *text, size_t len)
 			  XML_PARSE_NOWARNING);
 	xmlParseDocument(parser);
 	if (parser->wellFormed && is_ascii_based(parser->encoding) &&
-	    (!parser->input || is_ascii_based(parser->input->encoding)))
+	    (!parser->input || is_ascii_based(parser->input->encoding))) {
+		*utf8 = is_utf8(parser->encoding) &&
+			(!parser->input || is_utf8(parser->input->encoding));
 		rc = 0;
+	}
 	xmlFreeParserCtxt(parser);
 	return rc;
 }
@@ -134,6 +145,7 @@ struct xml {
 	const struct place *places;
 	bool strict;			/* XML; else ASX: any letter case, odd
 					   ampersands */
+	bool utf8;			/* or else only ASCII is understood */
 	const struct playlist_scan *scan;
 	char value[URL_MAX + 1];
 };
@@ -246,7 +258,8 @@ static bool decode(struct xml *x, const struct span *s, bool cdata)
 				len = 1;
 			}
 		}
-		if (c == '\0' || n == sizeof(x->value) - 1)
+		if (c == '\0' || (c > 0x7f && !x->utf8) ||
+		    n == sizeof(x->value) - 1)
 			return false;
 		x->value[n] = (char)c;
 		i += len;
@@ -450,7 +463,8 @@ int playlist_scan_xml(enum playlist_kind kind, const char *text, size_t len,
 		      const struct playlist_scan *scan)
 {
 	struct xml *x;
-	int rc = kind == PLAYLIST_ASX ? 0 : check_document(text, len);
+	bool utf8 = true;
+	int rc = kind == PLAYLIST_ASX ? 0 : check_document(text, len, &utf8);
 
 	if (rc < 0)
 		return rc;
@@ -461,6 +475,7 @@ int playlist_scan_xml(enum playlist_kind kind, const char *text, size_t len,
 	x->len = len;
 	x->scan = scan;
 	x->strict = kind != PLAYLIST_ASX;
+	x->utf8 = utf8;
 	x->places = kind == PLAYLIST_DASH ? dash :
 		    kind == PLAYLIST_XSPF ? xspf : asx;
 	while (rc == 0 && x->pos < len) {

@@ -447,6 +447,12 @@ static void test_xml(void)
 		{ PLAYLIST_DASH, MPD("") MPD(""), NULL },
 		{ PLAYLIST_DASH, "<?xml version='1.0' encoding='UTF-7'?>"
 		  MPD("+ADw-BaseURL+AD4-/x+ADw-/BaseURL+AD4-"), NULL },
+		{ PLAYLIST_DASH, "<?xml version='1.0' encoding='ISO-8859-1'?>"
+		  MPD("<BaseURL>/\xe9</BaseURL>"), "" },
+		{ PLAYLIST_DASH, "<?xml version='1.0' encoding='UTF-8'?>"
+		  MPD("<BaseURL>/\xc3\xa9</BaseURL>"),
+		  "<?xml version='1.0' encoding='UTF-8'?>"
+		  MPD("<BaseURL>/https/h.example/%C3%A9</BaseURL>") },
 		{ PLAYLIST_DASH, "<?xml version='1.0' encoding='Latin-99'?>"
 		  MPD(""), NULL },
 		/* ASX is taken as it comes */
