@@ -168,7 +168,8 @@ static int add_segment(struct collector *c, const char *sent, const char *key,
 	if (t->ranged) {
 		seg.start = t->placed ? t->offset :
 			    whole == c->last_id ? c->next : 0;
-		seg.end = seg.start + t->length;
+		if (__builtin_add_overflow(seg.start, t->length, &seg.end))
+			return 0;
 		c->next = seg.end;
 		c->last_id = whole;
 	}

@@ -610,6 +610,24 @@ static void test_segments(void)
 		"https://h.example/", &s), -EINVAL, "a master has none");
 }
 
+/* Ranges that go on and on. */
+static void test_endless_ranges(void)
+{
+	static const char text[] = "#EXT-X-TARGETDURATION:1\n"
+#define NEXT "#EXT-X-BYTERANGE:99999999999999999999\na.ts\n"
+		NEXT NEXT NEXT NEXT NEXT NEXT;
+#undef NEXT
+	struct playlist_segments s = { 0 };
+
+	is_int(playlist_segments_new(text, sizeof(text) - 1,
+				     "https://h.example/", &s), 0, "ranges");
+	ok(s.n > 0 && s.n < 6, "not those past the last byte there can be");
+	for (size_t i = 0; i < s.n; i++)
+		ok(s.v[i].start < s.v[i].end, "range %zu ends behind its start",
+		   i);
+	playlist_segments_fini(&s);
+}
+
 static void test_ahead(void)
 {
 	static const struct {
@@ -675,6 +693,7 @@ int main(void)
 	test_deep();
 	test_limits();
 	test_segments();
+	test_endless_ranges();
 	test_ahead();
 	test_many_segments();
 	return done_testing();
