@@ -536,7 +536,8 @@ int playlist_dash_new(const char *text, size_t len, const char *url,
 			    XML_PARSE_NONET | XML_PARSE_NOERROR |
 			    XML_PARSE_NOWARNING | XML_PARSE_COMPACT);
 	mpd = doc ? xmlDocGetRootElement(doc) : NULL;
-	rc = mpd && is_named(mpd, "MPD") ? base_in(mpd, own, &w.base) : -EINVAL;
+	rc = mpd && !doc->intSubset && is_named(mpd, "MPD") ?
+		base_in(mpd, own, &w.base) : -EINVAL;
 	if (rc == 0)
 		rc = walk_mpd(&w, mpd);
 	else if (rc != -ENOMEM)

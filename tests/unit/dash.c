@@ -248,6 +248,11 @@ static void test_limits(void)
 	is_int(parse("<MPD/>", &r), -EINVAL, "nothing in it");
 	is_int(parse("<playlist/>", &r), -EINVAL, "no MPD");
 	is_int(parse("<!DOCTYPE MPD><MPD/>", &r), -EINVAL, "a DTD");
+	is_int(parse("<?xml version='1.0' encoding='UTF-7'?>+ADwAIQ-DOCTYPE MPD>"
+		     "<MPD mediaPresentationDuration='PT9S'><Period>"
+		     "<AdaptationSet><SegmentTemplate duration='1' "
+		     "media='$Number$'/><Representation/></AdaptationSet>"
+		     "</Period></MPD>", &r), -EINVAL, "a DTD in UTF-7");
 	is_int(playlist_dash_new(text, PLAYLIST_DASH_MAX + 1, URL, &r), -EFBIG,
 	       "too long");
 	if (!text)
