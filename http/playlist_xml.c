@@ -18,9 +18,6 @@
 
 #include "cache/url.h"
 
-/* libxml2 allows 256. */
-#define DEPTH_MAX 512
-
 /* ---- well-formed --------------------------------------------------------------------- */
 
 /* Encodings in which every byte below 0x80 is an ASCII character. */
@@ -424,8 +421,6 @@ static int scan_start_tag(struct xml *x)
 
 	x->pos++;
 	element = take_name(x);
-	if (x->depth == DEPTH_MAX)
-		return -EINVAL;
 	x->depth++;
 	rc = scan_attributes(x, element);
 	if (rc < 0)

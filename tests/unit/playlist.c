@@ -485,7 +485,7 @@ static void test_xml(void)
 static void test_deep(void)
 {
 	const size_t n = 100000;
-	char *text = malloc(7 * n + 1), *out, *p = text;
+	char *text = malloc(7 * n + 1), *out = NULL, *p = text;
 
 	for (size_t i = 0; text && i < n; i++)
 		p = stpcpy(p, "<a>");
@@ -493,8 +493,11 @@ static void test_deep(void)
 		p = stpcpy(p, "</a>");
 	is_int(text ? rewrite(PLAYLIST_DASH, text, p - text, &out) : 0, -EINVAL,
 	       "elements without end");
-	is_int(text ? rewrite(PLAYLIST_ASX, text, p - text, &out) : 0, -EINVAL,
+	is_int(text ? rewrite(PLAYLIST_ASX, text, p - text, &out) : -ENOMEM, 0,
 	       "elements without end, ASX");
+	if (text)
+		is_mem(out, text, p - text, "stay");
+	free(out);
 	free(text);
 }
 
