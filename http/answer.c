@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "body.h"
+#include "forward.h"
 #include "headers.h"
 #include "multipart.h"
 #include "playlist_ahead.h"
@@ -348,13 +349,23 @@ static bool may_be_kept(const struct request *r)
 	       !memmem(f.value, f.value_len, "no-store", 8);
 }
 
+static void go_ahead(struct request *r)
+{
+	char *fields = NULL;
+
+	if (forward_select(r->connection, &r->origin->forward_headers,
+			   r->conf->token, &fields) == 0)
+		ahead_asked(r->serve->ahead, r->resource->key, r->start, fields);
+	free(fields);
+}
+
 /* The first look at what is asked for. */
 static void begin(struct request *r, unsigned status)
 {
 	r->found = look(r, status);
 	r->looked = true;
 	if (!r->head && status != MHD_HTTP_NOT_MODIFIED && may_be_kept(r))
-		ahead_asked(r->serve->ahead, r->resource->key, r->start);
+		go_ahead(r);
 }
 
 /* What comes of an error before anything is sent: perhaps another try, with a

@@ -245,7 +245,18 @@ static size_t choose_locked(struct ahead *a, struct list *l, const char *key,
 	return n;
 }
 
-void ahead_asked(struct ahead *a, const char *key, uint64_t start)
+static void fetch(struct cache *c, const struct wanted *w, const char *fields)
+{
+	struct cache_file *f = NULL;
+
+	if (!fields || (cache_open(c, w->url, &f) == 0 &&
+			cache_forward(f, fields) == 0))
+		cache_fetch(c, w->url, w->start, w->end);
+	cache_close(f);
+}
+
+void ahead_asked(struct ahead *a, const char *key, uint64_t start,
+		 const char *fields)
 {
 	struct wanted wanted[PLAYLIST_AHEAD_MAX];
 	size_t n = 0;
@@ -257,8 +268,7 @@ void ahead_asked(struct ahead *a, const char *key, uint64_t start)
 		n = choose_locked(a, &a->lists[i], key, start, wanted);
 	pthread_mutex_unlock(&a->lock);
 	for (size_t i = 0; i < n; i++) {
-		cache_fetch(a->cache, wanted[i].url, wanted[i].start,
-			    wanted[i].end);
+		fetch(a->cache, &wanted[i], fields);
 		free(wanted[i].url);
 	}
 }

@@ -33,7 +33,9 @@ void ahead_learn(struct ahead *a, const char *key, uint64_t generation,
 		 const char *url, enum playlist_kind kind, const char *text,
 		 size_t len);
 
-/* Somebody asks for this resource (url.key) from start on. */
-void ahead_asked(struct ahead *a, const char *key, uint64_t start);
+/* Somebody asks for this resource (url.key) from start on, and wants origins to
+ * be told `fields` (cache_forward; NULL: nothing), also of what is fetched now. */
+void ahead_asked(struct ahead *a, const char *key, uint64_t start,
+		 const char *fields);
 
 #endif

@@ -376,6 +376,25 @@ def dash_ahead(s):
 
 
 @case
+def ahead_told(s):
+    "what is fetched ahead is asked for with the headers that a client passes on"
+    s.write("www/a.m3u8", HEAD + "".join(
+        f"#EXTINF:9,\ngen/1000/{i}.ts\n" for i in range(5)))
+    o = s.origin(root=s.dir + "/www")
+    d = s.spoolfs(mount=False, ini=f'[origin "{o.url("/")}"]\n'
+                  "forward_headers = Cookie\n")
+    get = lambda path: fetch(d.url(o.url(path)), headers={"Cookie": "a=1"})
+    get("/a.m3u8")
+    for i in (0, 1):
+        get(f"/gen/1000/{i}.ts")
+    for i in (2, 3):
+        path = f"/gen/1000/{i}.ts"
+        wait_for(lambda: o.log(path), f"segment {i}")
+        equal(dict(o.log(path)[0]["headers"]).get("Cookie"), "a=1",
+              f"told about segment {i}")
+
+
+@case
 def quiet(s):
     "with fill=none nothing is fetched that nobody asks for"
     s.write("www/a.m3u8", HEAD + "".join(
