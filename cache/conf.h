@@ -97,7 +97,8 @@ struct conf {
 	uint64_t min_free;	/* bytes, or CONF_SIZE_UNSET: as the disk is */
 	unsigned max_age;	/* days; 0: no limit */
 	struct conf_list http;	/* "ADDRESS:PORT" or "unix:/PATH"; none: off */
-	struct conf_list http_names;	/* in lower case, without port */
+	struct conf_list http_names;	/* in lower case, without port; IPv6 in
+					   brackets */
 	struct conf_list allow_origin;	/* "https://host[:port]" or "null", in
 					   lower case; "*" alone: any */
 	struct conf_users allow_users;	/* besides our own and root */

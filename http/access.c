@@ -9,10 +9,15 @@
 
 /* ---- Host -------------------------------------------------------------------- */
 
-static bool is_listed(const struct conf_list *list, const char *text)
+/* One of http_names, where IPv6 stands in brackets. */
+static bool is_listed(const struct conf_list *names, const char *host)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (strcasecmp(list->v[i], text) == 0)
+	char name[TARGET_HOST_MAX];
+
+	for (size_t i = 0; i < names->n; i++)
+		if (target_host(names->v[i], strlen(names->v[i]), name) == 0 &&
+		    (strcasecmp(name, host) == 0 ||
+		     target_same_address(name, host)))
 			return true;
 	return false;
 }

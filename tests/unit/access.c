@@ -21,7 +21,7 @@ enum { PLAIN, NAMES, LISTED, ANY, FRIENDS, ALL_USERS, WITH_TOKEN, ALL_TOKEN,
 
 static const char *const lines[N_SETTINGS] = {
 	[PLAIN] = "",
-	[NAMES] = "http_names=media.example nas",
+	[NAMES] = "http_names=media.example nas 2001:db8::1",
 	[LISTED] = "allow_origin=https://app.example http://localhost:3000",
 	[ANY] = "allow_origin=*",
 	[FRIENDS] = "allow_users=1001 1002",
@@ -107,6 +107,10 @@ static const struct {
 	{ NAMES, &local, "x.media.example", NULL, 403 },
 	{ NAMES, &local, "media.example.evil.example", NULL, 403 },
 	{ NAMES, &local, "localhost", NULL, 0 },
+	{ PLAIN, &local, "[2001:db8::1]:4612", NULL, 403 },
+	{ NAMES, &local, "[2001:db8::1]:4612", NULL, 0 },
+	{ NAMES, &far, "[2001:DB8:0::1]", NULL, 0 },
+	{ NAMES, &local, "[2001:db8::2]:4612", NULL, 403 },
 	{ PLAIN, &by_path, "whatever.example", NULL, 0 },
 	{ PLAIN, &by_path, NULL, NULL, 400 },
 
@@ -275,6 +279,10 @@ static void test_tls_in_front(void)
 	q.origin = "https://other.example";
 	is_uint(access_decide(&q, &settings[NAMES]).status, 403,
 		"... not another one");
+	q.host = "[2001:db8::1]";
+	q.origin = "https://[2001:db8::1]";
+	is_uint(access_decide(&q, &settings[NAMES]).status, 0,
+		"... an address that is named");
 	q.host = "whatever.example";
 	q.origin = "https://whatever.example";
 	q.peer = &by_path;
