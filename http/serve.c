@@ -151,12 +151,15 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
 }
 
 /* What r asks for, without secrets. A path without the token may be one with
- * another token. */
+ * another token, and one with it may have it twice. */
 static void name_request(const struct request *r, char *buf, size_t size)
 {
+	const char *token = r->conf->token;
+
 	if (r->resource) {
 		url_redact(r->resource->url, buf, size);
-	} else if (!r->target.name || (r->conf->token && !r->token)) {
+	} else if (!r->target.name ||
+		   (token && (!r->token || strstr(r->target.name, token)))) {
 		snprintf(buf, size, "something");
 	} else {
 		url_redact(r->target.name, buf + 1, size - 1);

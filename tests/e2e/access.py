@@ -255,6 +255,7 @@ def token(s):
     r = ask(d, f"/{TOKEN}/")
     ok(f"http://{d.http}/{TOKEN}/https/".encode() in r.body, "an example")
     equal(ask(d, f"/{TOKEN}").status, 200, "the token alone")
+    equal(ask(d, f"/{TOKEN}/{TOKEN}{url}").status, 404, "the token twice")
     r = ask(d, url, "OPTIONS", Origin=PAGE, Access_Control_Request_Method="GET",
             Access_Control_Request_Headers="authorization")
     equal((r.status, r["Access-Control-Allow-Headers"]),
