@@ -71,6 +71,24 @@ enum MHD_Result answer_text(struct request *r, unsigned status,
 	return result;
 }
 
+enum MHD_Result answer_page(struct request *r, unsigned status,
+			    const char *type, char *text, size_t len)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		len, text, MHD_RESPMEM_MUST_FREE);
+
+	if (!response) {
+		free(text);
+		return MHD_NO;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+				"no-store");
+	r->counted = true;
+	r->sent = r->head ? 0 : len;
+	return queue(r, status, response);
+}
+
 enum MHD_Result answer_error(struct request *r, int error)
 {
 	static const struct {

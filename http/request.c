@@ -146,29 +146,12 @@ static int forward(struct request *r)
 /* "/-/NAME": about ourselves. */
 static enum MHD_Result own_page(struct request *r, const char *name)
 {
-	struct MHD_Response *response;
 	struct control_page page;
-	enum MHD_Result result;
 
 	if (control_page(r->serve->cache, name, r->conf->token, r->token,
 			 &page) < 0)
 		return MHD_NO;
-	response = MHD_create_response_from_buffer(page.len, page.text,
-						   MHD_RESPMEM_MUST_FREE);
-	if (!response)
-		return MHD_NO;
-	gate_add(r, response);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-				page.type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-				"no-store");
-	r->status = page.status;
-	r->sent = r->head ? 0 : page.len;
-	r->counted = true;
-	r->phase = REQUEST_ANSWERED;
-	result = MHD_queue_response(r->connection, page.status, response);
-	MHD_destroy_response(response);
-	return result;
+	return answer_page(r, page.status, page.type, page.text, page.len);
 }
 
 static enum MHD_Result step_new(struct request *r)

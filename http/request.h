@@ -148,6 +148,9 @@ int request_reopen(struct request *r);
 enum MHD_Result answer_text(struct request *r, unsigned status,
 			    const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* One that nobody keeps; takes text. */
+enum MHD_Result answer_page(struct request *r, unsigned status,
+			    const char *type, char *text, size_t len);
 /* What a negative errno of the cache means to a client. */
 enum MHD_Result answer_error(struct request *r, int error);
 /* Facts are known: decide and queue the response, or park for a small range. */

@@ -92,6 +92,10 @@ def no_scripts(s):
                  'header="Content-Security-Policy: default-src *"\n',
                  ini='[origin "*"]\ncopy_headers = yes\n'
                  'save_headers = all\n')
+    for path in ("/", "/nothing", "/-/healthy", "/-/nothing"):
+        r = ask(d, path)
+        equal((r["X-Content-Type-Options"], r["Content-Security-Policy"]),
+              ("nosniff", "sandbox"), path)
     for path, want in (("/a.html", "sandbox"), ("/a.svg", "sandbox"),
                        ("/a.odd", "sandbox"), ("/a.mp4", None),
                        ("/a.pdf", None), ("/none.mp4", "sandbox")):
