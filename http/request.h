@@ -47,7 +47,8 @@ struct serve {
 		struct MHD_Daemon *daemon;
 	} *listeners;
 	size_t n_listeners;
-	const char *address;	/* "http://127.0.0.1:4612/" */
+	const char *at;		/* of serve_address */
+	const char *address;	/* "http://127.0.0.1:4612/", always a URL */
 	uid_t self;		/* the user we run as */
 	struct watch *watch;
 	struct ahead *ahead;

@@ -308,13 +308,17 @@ static int open_listeners(struct serve *s, char **error)
 	return rc;
 }
 
-/* The first that a URL can name. */
-static const char *main_address(const struct serve *s)
+/* The first that a URL can name. A client of a Unix socket says any host. */
+static void choose_address(struct serve *s)
 {
-	for (size_t i = 0; i < s->n_listeners; i++)
-		if (!s->listeners[i].at.by_path)
-			return s->listeners[i].at.address;
-	return s->listeners[0].at.address;
+	s->at = s->listeners[0].at.address;
+	s->address = "http://localhost/";
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		if (s->listeners[i].at.by_path)
+			continue;
+		s->at = s->address = s->listeners[i].at.address;
+		return;
+	}
 }
 
 static int start_daemons(struct serve *s)
@@ -357,7 +361,7 @@ int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
 		rc = watch_start(&s->watch);
 	if (rc < 0)
 		goto out;
-	s->address = main_address(s);
+	choose_address(s);
 	rc = start_daemons(s);
 	if (rc < 0) {
 		watch_stop(s->watch);
@@ -376,7 +380,7 @@ out:
 
 const char *serve_address(const struct serve *s)
 {
-	return s->address;
+	return s->at;
 }
 
 void serve_stop(struct serve *s)

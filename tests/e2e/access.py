@@ -324,6 +324,16 @@ def unix_socket(s):
     s.refused("--no-mount", "-f", "-o",
               f"cache_dir={s.folder('other')},http=unix:{path}")
     equal(read(path), b"a file", "which is left alone")
+    path = s.file("alone.sock")
+    p = s.popen([SPOOLFS, "-f", "--no-mount", "-o",
+                 f"cache_dir={s.folder('alone')},http=unix:{path}"],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    equal(p.stdout.readline().decode().strip(), f"unix:{path}", "its address")
+    for page in ("/", "/nothing"):
+        _, body = curl(s, "--unix-socket", path, f"http://x{page}")
+        ok("http://localhost/https/" in body, f"what a URL is there: {body}")
+    p.terminate()
+    equal(p.wait(20 * SLACK), 0, "the end")
     other = as_nobody()
     os.chmod(s.dir, 0o755)
     path = s.file("shared.sock")
