@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "playlist_ref.h"
 #include "playlist_scan.h"
 #include "playlist_time.h"
 
@@ -112,13 +113,6 @@ static double duration_at(const xmlNode *n, const char *name)
 
 /* ---- bases ------------------------------------------------------------------------- */
 
-static int resolve(const struct url *base, const char *ref, struct url **out)
-{
-	int rc = url_resolve(base, ref, out);
-
-	return rc == -EPERM ? url_parse(ref, out) : rc;
-}
-
 static char *trim(char *s)
 {
 	size_t len;
@@ -131,14 +125,14 @@ static char *trim(char *s)
 	return s;
 }
 
-/* The base for what is in n, one of its own: 0 or an error of resolve. */
+/* The base for what is in n, one of its own: 0; errors as url_parse. */
 static int base_in(const xmlNode *n, const struct url *above, struct url **out)
 {
 	xmlNode *base = seek(n->children, "BaseURL");
 	char *text = base ? (char *)xmlNodeGetContent(base) : NULL;
 	int rc;
 
-	rc = text && *trim(text) ? resolve(above, trim(text), out) :
+	rc = text && *trim(text) ? playlist_resolve(above, trim(text), out) :
 				   url_parse(above->sent, out);
 	xmlFree(text);
 	return rc;
@@ -244,7 +238,7 @@ static int set_url(const struct walk *w, const char *media,
 	if (fclose(out) != 0)
 		rc = -ENOMEM;
 	if (rc == 0)
-		rc = resolve(w->levels[RENDITION].base, text, &u);
+		rc = playlist_resolve(w->levels[RENDITION].base, text, &u);
 	free(text);
 	if (rc < 0)
 		return rc;
@@ -392,7 +386,7 @@ static int add_segment(struct walk *w, const xmlNode *n, unsigned ms,
 	int rc = range ? read_range(range, &seg) : 0;
 
 	if (rc == 0 && media)
-		rc = resolve(base, media, &u);
+		rc = playlist_resolve(base, media, &u);
 	if (rc == 0) {
 		const struct url *at = u ? u : base;
 

@@ -89,10 +89,7 @@ void playlist_base_fini(struct playlist_base *base)
 	*base = (struct playlist_base){ 0 };
 }
 
-/* The URL that ref stands for. 0; -EINVAL and the like: none that we serve;
- * -ENOMEM. An http reference of an https document is one: the author says so,
- * which no redirect does. */
-static int resolve(const struct url *base, const char *ref, struct url **out)
+int playlist_resolve(const struct url *base, const char *ref, struct url **out)
 {
 	int rc = base ? url_resolve(base, ref, out) : url_parse(ref, out);
 
@@ -147,7 +144,7 @@ static int look_around(const struct playlist_turner *t,
 
 	if (!base->url || !base->seen)
 		return 0;
-	rc = resolve(base->url, "x", &u);
+	rc = playlist_resolve(base->url, "x", &u);
 	if (rc == 0) {
 		rc = leads_back(t, base, "x", u);
 		base->near = rc > 0;
@@ -161,7 +158,7 @@ int playlist_base_below(struct playlist_turner *t,
 			const char *shown, struct playlist_base *out)
 {
 	struct playlist_base below = { 0 };
-	int rc = resolve(base->url, ref, &below.url);
+	int rc = playlist_resolve(base->url, ref, &below.url);
 
 	if (rc < 0)
 		below.url = NULL;
@@ -300,7 +297,7 @@ static int turn_odd(struct playlist_turner *t, const struct playlist_base *base,
 
 	if (t->odd++ == PLAYLIST_ODD_MAX)
 		return -EFBIG;
-	rc = resolve(base->url, ref, &u);
+	rc = playlist_resolve(base->url, ref, &u);
 	if (rc < 0)
 		return rc == -ENOMEM ? rc : 0;
 	rc = base->seen ? leads_back(t, base, ref, u) : 0;
@@ -352,7 +349,7 @@ static int take_authority(struct playlist_turner *t,
 	authority = strndup(ref, len);
 	if (!authority)
 		return -ENOMEM;
-	rc = resolve(base->url, authority, &u);
+	rc = playlist_resolve(base->url, authority, &u);
 	if (rc == 0) {
 		rc = asprintf(&name, "%s/%s", u->https ? "https" : "http",
 			      u->host) < 0 ? -ENOMEM : 1;

@@ -20,6 +20,11 @@
  * in. */
 #define PLAYLIST_OPEN "{$"
 
+/* The URL that ref stands for; base NULL: only an absolute one does. An http
+ * reference of an https document is one: the author says so, which no redirect
+ * does. 0; errors as url_parse. */
+int playlist_resolve(const struct url *base, const char *ref, struct url **out);
+
 /* What references are relative to. */
 struct playlist_base {
 	struct url *url;	/* what the author means; NULL: nothing that we

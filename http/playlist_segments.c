@@ -265,9 +265,7 @@ static int on_ref(void *ctx, const struct playlist_ref *ref)
 	base = base_of(c, ref->text, &path);
 	if (base)
 		return add_plain(c, base, path, &tags);
-	rc = url_resolve(c->base, ref->text, &u);
-	if (rc == -EPERM)
-		rc = url_parse(ref->text, &u);
+	rc = playlist_resolve(c->base, ref->text, &u);
 	if (rc < 0)
 		return rc == -ENOMEM ? rc : 0;
 	rc = add_segment(c, u->sent, u->key, &tags);
