@@ -2,9 +2,9 @@
  *
  * It remembers the media playlists of HLS and the MPDs of DASH that were served
  * last. Who has asked for two segments of one rendition in them, one after the
- * other, plays it, in that rendition,
- * and has the next ones fetched in the background (cache_fetch), behind whoever
- * waits. A playlist that is only looked at, or probed, costs nothing.
+ * other, plays that rendition, and has its next ones fetched in the background
+ * (cache_fetch), behind whoever waits. A playlist that is only looked at, or
+ * probed, costs nothing.
  *
  * Any thread. One lock, a leaf; the cache is called without it.
  */
@@ -34,7 +34,8 @@ void ahead_learn(struct ahead *a, const char *key, uint64_t generation,
 		 size_t len);
 
 /* Somebody asks for this resource (url.key) from start on, and wants origins to
- * be told `fields` (cache_forward; NULL: nothing), also of what is fetched now. */
+ * be told `fields` (cache_forward; NULL: nothing), also of what is fetched
+ * now. */
 void ahead_asked(struct ahead *a, const char *key, uint64_t start,
 		 const char *fields);
 
