@@ -261,9 +261,12 @@ static enum MHD_Result do_status(struct call *call, const struct ask *a)
 
 	(void)a;
 	if (object && json_object_update_new(object, json_pack(
-			"{ss ss* ss* ss* ss}", "cache_dir", s->cache_dir,
-			"http", s->http, "mount", s->mount, "base", s->base,
-			"control", control_path(call->control))) < 0) {
+			"{so* so* so* so* so*}",
+			"cache_dir", json_string(s->cache_dir),
+			"http", json_string(s->http),
+			"mount", json_string(s->mount),
+			"base", json_string(s->base), "control",
+			json_string(control_path(call->control)))) < 0) {
 		json_decref(object);
 		object = NULL;
 	}
@@ -362,10 +365,17 @@ static enum MHD_Result do_entries(struct call *call, const struct ask *a)
 	return respond_listing(call, copy, size);
 }
 
+/* A name that is no UTF-8 can't be said. */
 static int add_name(void *ctx, const char *name, const char *url)
 {
-	return json_object_set_new(ctx, name, json_string(url)) < 0 ? -ENOMEM
-								    : 0;
+	struct url *u;
+	int rc = url_parse(url, &u);
+
+	if (rc < 0)
+		return rc == -ENOMEM ? rc : 0;
+	json_object_set_new(ctx, name, json_string(u->sent));
+	url_free(u);
+	return 0;
 }
 
 static enum MHD_Result do_names(struct call *call, const struct ask *a)
@@ -380,11 +390,12 @@ static enum MHD_Result do_names(struct call *call, const struct ask *a)
 	return call_json(call, MHD_HTTP_OK, object);
 }
 
-/* null for what is not to be had. */
+/* null for what is not to be had, or no UTF-8. */
 static void set_text(json_t *object, const char *name, char *text)
 {
-	json_object_set_new(object, name, text ? json_string(text)
-					       : json_null());
+	json_t *value = text ? json_string(text) : NULL;
+
+	json_object_set_new(object, name, value ? value : json_null());
 	free(text);
 }
 

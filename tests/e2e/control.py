@@ -188,6 +188,20 @@ def nonsense(s):
 
 # ---- insight -----------------------------------------------------------------
 
+@case
+def latin(s):
+    "a name and a cache folder that are no UTF-8 hide nothing else"
+    ini = s.write("latin.ini", '[file "caf\xe9"]\nurl = http://h/a\n'
+                  '[file "film"]\nurl = http://h/\xe9\n'.encode("latin-1"))
+    d = s.spoolfs(mount=False, args=["-c", ini], cache=s.folder("caf\udce9"))
+    equal(ask(d, "GET", "/names"), (200, {"film": "http://h/%E9"}), "names")
+    status, answer = ask(d, "GET", "/status")
+    equal((status, answer["pid"]), (200, d.pid), "status")
+    equal(ask(d, "GET", "/where?url=http://h/a"),
+          (200, {"url": "http://h/a", "http": d.url("http://h/a"),
+                 "path": None, "file": None}), "where")
+
+
 def families(text):
     try:
         from prometheus_client.openmetrics.parser import \
