@@ -62,8 +62,7 @@ static int load_locked(struct live *l, char **said)
 	}
 	m->next = l->made;
 	l->made = m;
-	if (m->conf.log_level != live_now(l)->log_level)
-		log_set_level(m->conf.log_level);
+	log_set_level(m->conf.log_level);
 	atomic_store_explicit(&l->now, &m->conf, memory_order_release);
 	return 0;
 }

@@ -347,6 +347,11 @@ def settings(s):
         f.write("log_level = error\ncontrol = off\n")
     status, answer = ask(d, "POST", "/reload")
     equal((status, answer), (200, {"at_next_start": "control"}), "reload")
+    ask(d, "GET", "/names")
+    equal(ask(d, "POST", "/log-level", {"level": "debug"})[0], 200, "level")
+    ask(d, "GET", "/metrics?no")
+    wait_for(lambda: "control: /metrics 400" in d.log(), "debug again")
+    ok("control: /names" not in d.log(), "a reload is the end of a level")
 
 
 @case
