@@ -165,6 +165,7 @@ static void on_done(void *ctx, struct ctl_job *job)
 
 /* ---- a copy ------------------------------------------------------------------------------- */
 
+/* -EINTR: a signal has come. */
 static int copy(int from, int to, uint64_t size)
 {
 	static char buf[1 << 16];
@@ -175,6 +176,8 @@ static int copy(int from, int to, uint64_t size)
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
 		for (ssize_t put = 0, k; put < n; put += k) {
+			if (interrupted)
+				return -EINTR;
 			k = write(to, buf + put, (size_t)(n - put));
 			if (k < 0)
 				return -errno;
@@ -269,7 +272,8 @@ static int output(struct get *g)
 	if (fd < 0 || !is_on_disk(g, &size))
 		rc = ctl_complain("%s: not kept on the disk", g->urls[0]);
 	else if ((rc = copy_to(fd, to, size)) < 0)
-		rc = ctl_complain("%s: %s", to, strerror(-rc));
+		rc = interrupted ? 128 + interrupted :
+		     ctl_complain("%s: %s", to, strerror(-rc));
 	if (fd >= 0)
 		close(fd);
 	json_decref(where);

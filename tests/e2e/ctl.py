@@ -93,6 +93,23 @@ def interrupted(s):
 
 
 @case
+def copying(s):
+    "^C ends the copy too"
+    o = s.origin()
+    d = s.spoolfs(mount=False)
+    url, pipe = o.url("/gen/8M/1.mp4"), s.file("pipe")
+    ctl(s, d, "get", url)
+    os.mkfifo(pipe)
+    p = s.popen(arguments(d, "get", "-o", pipe, url), stderr=subprocess.PIPE,
+                text=True)
+    with open(pipe, "rb", 0) as f:
+        equal(f.read(4096), gen(8 << 20, 1, length=4096), "it has begun")
+        p.send_signal(signal.SIGINT)
+        equal(p.communicate(timeout=20 * SLACK)[1], "", "nothing to say")
+    equal(p.returncode, 130, "exit")
+
+
+@case
 def dies(s):
     "a daemon that dies while get runs is an error, said once for each"
     o = s.origin("/stall* stall=0\n")
