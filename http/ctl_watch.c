@@ -88,26 +88,42 @@ static int failed(int rc)
 {
 	if (rc == -ENOTCONN)
 		return ctl_complain("the spoolfs has ended");
-	return ctl_complain("%s", strerror(-rc));
+	return ctl_complain("%s", rc == -EBADMSG ? "refused" : strerror(-rc));
+}
+
+/* EXIT_SUCCESS with *body, a new reference; or what comes of a complaint. */
+static int ask(struct ctl_client *client, const char *path, json_t **body)
+{
+	struct ctl_reply reply;
+	int rc = ctl_ask(client, "GET", path, NULL, &reply);
+	const char *error = rc == 0 ? ctl_reply_error(&reply) : NULL;
+	int status = rc < 0 ? failed(rc) : EXIT_SUCCESS;
+
+	if (rc < 0)
+		return status;
+	if (error)
+		status = ctl_complain("%s", error);
+	else
+		*body = json_incref(reply.body);
+	ctl_reply_fini(&reply);
+	return status;
 }
 
 int ctl_status(struct ctl *ctl)
 {
 	struct ctl_client *client = ctl_client_need(ctl->conf.cache_dir);
-	int status = EXIT_SUCCESS, rc;
-	struct ctl_reply reply;
+	json_t *body;
+	int status;
 
 	if (!client)
 		return EXIT_FAILURE;
-	rc = ctl_ask(client, "GET", "/status", NULL, &reply);
-	if (rc < 0) {
-		status = failed(rc);
-	} else {
+	status = ask(client, "/status", &body);
+	if (status == EXIT_SUCCESS) {
 		if (ctl->flags & CTL_JSON)
-			status = ctl_put_json(json_incref(reply.body));
+			status = ctl_put_json(json_incref(body));
 		else
-			put_status(reply.body);
-		ctl_reply_fini(&reply);
+			put_status(body);
+		json_decref(body);
 	}
 	ctl_client_close(client);
 	return status;
@@ -224,23 +240,22 @@ static void put_view(const json_t *status, const json_t *views)
 
 static int watch_live(struct ctl_client *client)
 {
-	struct ctl_reply status, views;
+	json_t *status, *views;
 	int rc;
 
 	fputs("\033[2J", stdout);
 	for (;;) {
-		rc = ctl_ask(client, "GET", "/status", NULL, &status);
-		if (rc < 0)
-			return failed(rc);
-		rc = ctl_ask(client, "GET", "/entries?state=active", NULL,
-			     &views);
-		if (rc == 0) {
-			put_view(status.body, views.body);
-			ctl_reply_fini(&views);
+		rc = ask(client, "/status", &status);
+		if (rc != EXIT_SUCCESS)
+			return rc;
+		rc = ask(client, "/entries?state=active", &views);
+		if (rc == EXIT_SUCCESS) {
+			put_view(status, views);
+			json_decref(views);
 		}
-		ctl_reply_fini(&status);
-		if (rc < 0)
-			return failed(rc);
+		json_decref(status);
+		if (rc != EXIT_SUCCESS)
+			return rc;
 		poll(NULL, 0, LOOK_MS);
 	}
 }

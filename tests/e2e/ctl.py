@@ -301,6 +301,33 @@ def running(s):
 
 
 @case
+def refused(s):
+    "who may not ask is told so"
+    if os.getuid():
+        raise Skip("not root")
+    d = s.spoolfs(mount=False)
+    path = d.lock()["control"]
+    for name in (s.dir, s.env["HOME"], d.cache, f"{d.cache}/lock",
+                 s.env["XDG_RUNTIME_DIR"], os.path.dirname(path), path):
+        os.chmod(name, 0o777)
+    another = "this socket is another user's"
+    for why, *args in ((another, "status"), (another, "status", "--json"),
+                       (another, "names"), ("refused", "watch", "--json")):
+        p = s.run(arguments(d, *args), user=65534, group=65534,
+                  extra_groups=[])
+        equal((p.returncode, p.stdout), (1, ""), f"{args}: exit, output")
+        ok(why in p.stderr, f"says so: {p.stderr}")
+    ours, theirs = pty.openpty()
+    p = s.popen(arguments(d, "watch"), stdout=theirs, stderr=subprocess.PIPE,
+                user=65534, group=65534, extra_groups=[])
+    os.close(theirs)
+    try:
+        equal(p.wait(20 * SLACK), 1, "watch on a terminal: exit")
+    finally:
+        os.close(ours)
+
+
+@case
 def documents(s):
     "--help, the manual and the completions name each command and option"
     text = s.run([SPOOLCTL, "--help"]).stdout
