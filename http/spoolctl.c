@@ -51,7 +51,8 @@ static const struct flag {
 	char letter;
 	const char *name, *value, *help;
 } flags[] = {
-	{ CTL_JSON, 'j', "json", NULL, "JSON, one object a line" },
+	{ CTL_JSON, 'j', "json", NULL,
+	  "JSON, one object a line; also before COMMAND" },
 	{ CTL_ACTIVE, 'a', "active", NULL, "ls, rm: what is in use" },
 	{ CTL_INACTIVE, 'i', "inactive", NULL, "ls, rm: what is not in use" },
 	{ CTL_PARTIAL, 'p', "partial", NULL, "ls, rm: what is not complete" },
@@ -70,8 +71,8 @@ static void print_help(void)
 {
 	char left[64];
 
-	puts("usage: spoolctl [-c FILE] [-o KEY=VALUE] COMMAND [OPTION...] "
-	     "[ARGUMENT...]\n\ncommands:");
+	puts("usage: spoolctl [-j] [-c FILE] [-o KEY=VALUE] COMMAND "
+	     "[OPTION...] [ARGUMENT...]\n\ncommands:");
 	for (size_t i = 0; i < COUNT(commands); i++)
 		printf("  %-9s %-9s %s\n", commands[i].name, commands[i].args,
 		       commands[i].help);
@@ -100,6 +101,7 @@ static int usage(const char *why, const char *what)
 /* Settings said on the command line win over the file, wherever they stand:
  * two passes over argv. */
 struct options {
+	unsigned flags;		/* CTL_JSON or none */
 	const char *file;
 	const char **settings;	/* room for argc of them */
 	size_t n_settings;
@@ -216,7 +218,7 @@ static int run_command(const struct options *o, int argc, char **argv)
 {
 	const struct command *cmd = commands;
 	const struct command *end = cmd + COUNT(commands);
-	struct ctl ctl = { 0 };
+	struct ctl ctl = { .flags = o->flags };
 	int status;
 
 	if (argc == 0)
@@ -242,6 +244,7 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "help", no_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -252,11 +255,13 @@ int main(int argc, char **argv)
 	if (!o.settings)
 		return ctl_complain("%s", strerror(ENOMEM));
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "+c:o:hV", longs, NULL)) >= 0) {
+	while ((opt = getopt_long(argc, argv, "+c:o:hjV", longs, NULL)) >= 0) {
 		if (opt == 'c') {
 			o.file = optarg;
 		} else if (opt == 'o') {
 			o.settings[o.n_settings++] = optarg;
+		} else if (opt == 'j') {
+			o.flags |= CTL_JSON;
 		} else if (opt == 'h') {
 			print_help();
 			goto done;

@@ -279,6 +279,10 @@ def running(s):
     d = s.spoolfs(o.url("/gen/"), ini="token = open-sesame\n")
     ini = d.args[d.args.index("-c") + 1]
     equal(rows(s, d, "status")[0]["pid"], d.pid, "status")
+    for option in ("-j", "--json"):
+        p = s.run([SPOOLCTL, option, *arguments(d, "status")[1:]])
+        equal((p.returncode, json.loads(p.stdout or "{}").get("pid")),
+              (0, d.pid), f"{option} before the command: {p.stderr}")
     ok(re.search(rf"^mount +{d.mnt}$", ctl(s, d, "status"), re.M), "in words")
     url = o.url("/gen/1K/1.bin")
     path = ctl(s, d, "path", url).strip()
@@ -349,10 +353,13 @@ def documents(s):
             ok(f"--{name}" in completion, f"--{name} is completed")
     for name in re.findall(r"^\.It Cm ([a-z-]+)", files[0], re.M):
         ok(name in commands, f"{name} of the manual is a command")
-    p = s.run(["bash", "-c", f". {TOP}/contrib/completions/spoolctl\n"
-               "COMP_WORDS=(spoolctl -o a=b re) COMP_CWORD=3\n_spoolctl\n"
-               'echo "${COMPREPLY[@]}"'])
-    equal(p.stdout.split(), ["reset", "remove", "reload"], "in bash")
+    for words, want in (("--json -o a=b re", ["reset", "remove", "reload"]),
+                        ("--j", ["--json"])):
+        p = s.run(["bash", "-c", f". {TOP}/contrib/completions/spoolctl\n"
+                   f"COMP_WORDS=(spoolctl {words})\n"
+                   "COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_spoolctl\n"
+                   'echo "${COMPREPLY[@]}"'])
+        equal(p.stdout.split(), want, f"{words} in bash")
     if shutil.which("zsh"):
         p = s.run(["zsh", "-n", f"{TOP}/contrib/completions/_spoolctl"])
         equal((p.returncode, p.stderr), (0, ""), "zsh takes its own")
