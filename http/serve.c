@@ -221,20 +221,21 @@ static unsigned clamp(long n, unsigned min, unsigned max)
 	return n > (long)max ? max : (unsigned)n;
 }
 
-/* A request may hold its socket and a descriptor of the data; a third of all
- * is for cache and mount. */
-static unsigned connection_limit(const struct conf *conf)
+/* Of each listener. A request may hold its socket and a descriptor of the data;
+ * a third of all is for cache and mount. */
+static unsigned connection_limit(const struct serve *s)
 {
+	unsigned most = 256, wanted = s->conf->max_clients;
 	struct rlimit limit;
-	unsigned most = 256;
+	rlim_t share;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
-		most = limit.rlim_cur > 3 * CONNECTIONS_MAX
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		share = limit.rlim_cur / 3 / s->n_listeners;
+		most = share > CONNECTIONS_MAX
 			? CONNECTIONS_MAX
-			: clamp((long)(limit.rlim_cur / 3), 2 * THREADS_MAX,
-				CONNECTIONS_MAX);
-	return conf->max_clients > 0 && conf->max_clients < most
-		? conf->max_clients : most;
+			: clamp((long)share, 2 * THREADS_MAX, CONNECTIONS_MAX);
+	}
+	return wanted > 0 && wanted < most ? wanted : most;
 }
 
 /* poll, not epoll: parked connections are not in the set, so it stays small;
@@ -246,7 +247,7 @@ static unsigned connection_limit(const struct conf *conf)
  * mutexes corrupt. We do none of these. */
 static struct MHD_Daemon *start_daemon(struct serve *s, int fd)
 {
-	unsigned connections = connection_limit(s->conf);
+	unsigned connections = connection_limit(s);
 	unsigned threads = clamp(sysconf(_SC_NPROCESSORS_ONLN), THREADS_MIN,
 				 THREADS_MAX);
 

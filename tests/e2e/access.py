@@ -422,4 +422,27 @@ def limits(s):
     third.close()
 
 
+@case
+def share(s):
+    "clients of several listeners together leave descriptors to the cache"
+    p = s.popen(["sh", "-c", 'ulimit -n 300; exec "$@"', "sh", SPOOLFS, "-f",
+                 "--no-mount", "-o", f"cache_dir={s.folder('cache')},"
+                 f"http=127.0.0.1:0 unix:{s.file('http.sock')}"],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    address = p.stdout.readline().decode().split("/")[2]
+    waiting = {Raw(address).get("/").socket for _ in range(120)}
+    answered = set()
+    while len(answered) < 50:
+        ready = select.select(waiting, [], [], 20 * SLACK)[0]
+        ok(ready, f"more than {len(answered)} are served")
+        answered.update(ready)
+        waiting.difference_update(ready)
+    more = select.select(waiting, [], [], 0.3)[0]	# in which none may come
+    equal(len(answered) + len(more), 50, "clients of one of two listeners")
+    for c in answered | waiting:
+        c.close()
+    p.terminate()
+    equal(p.wait(20 * SLACK), 0, "the end")
+
+
 main()
