@@ -17,7 +17,7 @@
 #define LIMIT_SETS 128u		/* a power of two */
 #define LIMIT_WAYS 8u
 
-/* Who asks: any 16 bytes but all zeros. */
+/* Who asks: any 16 bytes. */
 struct limit_key {
 	unsigned char bytes[16];
 };

@@ -2,7 +2,7 @@
  *
  * serve.c owns the daemon and hands the events of libmicrohttpd in here;
  * request.c waits for what the cache does not know yet of the resource;
- * answer.c turns facts into a response and streams its body.
+ * answer.c turns facts into a response, body.c makes its body.
  *
  * Threads. A request belongs to the daemon's thread of its connection, which
  * alone touches it, but for the time it is parked: then connection suspended,

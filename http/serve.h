@@ -1,16 +1,17 @@
 /* serve: the HTTP endpoint on localhost.
  *
  * "/https/HOST/PATH?query" is the resource https://HOST/PATH?query, out of the
- * cache; "/NAME" is a name of the settings ([file "NAME"]). GET and HEAD, one
- * byte range, streamed while it downloads. What is here is sent with sendfile;
- * what is not here parks the request, not the thread: no thread of the
- * endpoint ever waits for an origin.
+ * cache; "/NAME" is a name that was given to a URL (command.h). GET and HEAD,
+ * byte ranges, streamed while it downloads. What is here is sent with sendfile;
+ * what is not here parks the request, not the thread: no thread of the endpoint
+ * ever waits for an origin.
  *
  * It refuses to be anybody's proxy: it listens on loopback unless told
  * otherwise, and access.h says whom it answers.
  *
- * Threads: a few of libmicrohttpd's, and one that watches the clients of
- * parked requests. They inherit the signal mask of serve_start's caller.
+ * Threads: a few of libmicrohttpd's for each listener, and one that watches the
+ * clients of parked requests. They inherit the signal mask of serve_start's
+ * caller.
  */
 #ifndef SPOOL_SERVE_H
 #define SPOOL_SERVE_H
