@@ -234,6 +234,25 @@ int cache_entry_again(struct entry *e, struct entry **out)
 	return 0;
 }
 
+int cache_on_current(struct cache *c, const char *url,
+		     int (*fn)(struct entry *e, void *ctx), void *ctx)
+{
+	struct entry *e, *next;
+	int err = cache_entry(c, url, &e);
+
+	while (!err) {
+		err = fn(e, ctx);
+		if (err != -EAGAIN) {
+			entry_unref(e);
+			return err;
+		}
+		err = cache_entry_again(e, &next);
+		entry_unref(e);
+		e = next;
+	}
+	return err;
+}
+
 int cache_evict(struct cache *c, const char *url, const char *name)
 {
 	struct entry *e, *other;
@@ -510,11 +529,12 @@ bool cache_forget(struct cache *c, struct entry *e)
 	return mine;
 }
 
-/* 1: e is current no more; else as cache_drop. */
-static int drop(struct cache *c, struct entry *e)
+/* -EAGAIN: e is current no more; else as cache_drop. */
+static int drop(struct entry *e, void *ctx)
 {
+	struct cache *c = ctx;
 	bool current;
-	int err = 1;
+	int err = -EAGAIN;
 
 	pthread_mutex_lock(&e->save_lock);
 	pthread_mutex_lock(&c->lock);
@@ -534,20 +554,7 @@ static int drop(struct cache *c, struct entry *e)
 
 int cache_drop(struct cache *c, const char *url)
 {
-	struct entry *e, *next;
-	int err = cache_entry(c, url, &e);
-
-	while (!err) {
-		err = drop(c, e);
-		if (err <= 0) {
-			entry_unref(e);
-			return err;
-		}
-		err = cache_entry_again(e, &next);
-		entry_unref(e);
-		e = next;
-	}
-	return err;
+	return cache_on_current(c, url, drop, c);
 }
 
 void cache_announce(struct cache *c, const char *key, const char *value)

@@ -10,32 +10,31 @@
 #include "fetch.h"
 #include "save.h"
 
-/* Order something of the current entry of a URL. */
-static int order(struct cache *c, const char *url, bool check, uint64_t start,
-		 uint64_t end, struct cache_watch *w)
-{
-	struct entry *e, *next;
-	int err = cache_entry(c, url, &e);
+struct range {
+	uint64_t start, end;
+	struct cache_watch *watch;
+};
 
-	while (!err) {
-		err = check ? order_check(e, w) : order_fetch(e, start, end, w);
-		if (err != -EAGAIN) {
-			entry_unref(e);
-			return err;
-		}
-		err = cache_entry_again(e, &next);
-		entry_unref(e);
-		e = next;
-	}
-	return err;
+static int fetch_range(struct entry *e, void *ctx)
+{
+	const struct range *r = ctx;
+
+	return order_fetch(e, r->start, r->end, r->watch);
+}
+
+static int check(struct entry *e, void *ctx)
+{
+	return order_check(e, ctx);
 }
 
 int cache_fetch_watched(struct cache *c, const char *url, uint64_t start,
 			uint64_t end, struct cache_watch *w)
 {
+	struct range r = { start, end, w };
+
 	if (start >= end)
 		return -EINVAL;
-	return order(c, url, false, start, end, w);
+	return cache_on_current(c, url, fetch_range, &r);
 }
 
 int cache_fetch(struct cache *c, const char *url, uint64_t start, uint64_t end)
@@ -60,7 +59,7 @@ int cache_fetch_stop(struct cache *c, const char *url)
 
 int cache_validate(struct cache *c, const char *url, struct cache_watch *w)
 {
-	return order(c, url, true, 0, 0, w);
+	return cache_on_current(c, url, check, w);
 }
 
 bool cache_watch_cancel(struct cache_watch *w)

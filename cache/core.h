@@ -39,6 +39,10 @@ struct cache {
 int cache_entry(struct cache *c, const char *url, struct entry **out);
 /* The same for the URL of an entry, whatever has become of that one. */
 int cache_entry_again(struct entry *e, struct entry **out);
+/* Have fn act on the current entry of a URL; when it says -EAGAIN, that one is
+ * current no more: then on the next. What fn says, or as cache_entry. */
+int cache_on_current(struct cache *c, const char *url,
+		     int (*fn)(struct entry *e, void *ctx), void *ctx);
 
 /* Take e out of the table, and what it has in the store away. False: it is in
  * the table no more, and what the store has is another's. */
