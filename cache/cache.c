@@ -418,43 +418,34 @@ int cache_start(const struct conf *conf, struct cache **out)
 	return 0;
 }
 
-/* References to all entries, in a malloc'd array; 0 on lack of memory too. */
-static size_t all_entries(struct cache *c, struct entry ***out)
+/* The entry behind e, whose reference is given back for it; NULL: the first. */
+static struct entry *next_entry(struct cache *c, struct entry *e)
 {
-	struct entry *e;
-	size_t n = 0;
+	struct entry *next;
 
 	pthread_mutex_lock(&c->lock);
-	for (e = c->all; e; e = e->all_next)
-		n++;
-	*out = n ? calloc(n, sizeof(**out)) : NULL;
-	n = 0;
-	if (*out)
-		for (e = c->all; e; e = e->all_next) {
-			e->refs++;
-			(*out)[n++] = e;
-		}
+	next = e ? e->all_next : c->all;
+	if (next)
+		next->refs++;
 	pthread_mutex_unlock(&c->lock);
-	return n;
+	if (e)
+		entry_unref(e);
+	return next;
 }
 
 void cache_stop(struct cache *c)
 {
-	struct entry **all;
-	size_t i, n;
+	struct entry *e = NULL;
 
 	if (atomic_exchange(&c->stopping, true))
 		return;
 	evictor_stop(c->evictor);
 	fetch_stop(c->fetch);
-	n = all_entries(c, &all);
-	for (i = 0; i < n; i++) {
-		entry_settle_all(all[i], -ESHUTDOWN);
-		order_end_fetch(all[i], -ESHUTDOWN);
-		order_end_check(all[i], -ESHUTDOWN);
-		entry_unref(all[i]);
+	while ((e = next_entry(c, e))) {
+		entry_settle_all(e, -ESHUTDOWN);
+		order_end_fetch(e, -ESHUTDOWN);
+		order_end_check(e, -ESHUTDOWN);
 	}
-	free(all);
 	saver_stop(c->saver);
 	c->saver = NULL;
 	hooks_stop(c->hooks);
