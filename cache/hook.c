@@ -22,6 +22,8 @@
 /* How often it is looked whether a program has ended. */
 #define LOOK_MS 100
 #define LINE_MAX_BYTES 400
+/* What is taken of its output at a time: as much as a pipe holds. */
+#define OUTPUT_AT_ONCE 65536
 
 static const char head[] = "spoolfs-hooks 1\n";
 
@@ -337,7 +339,8 @@ static void listen_to(struct running *r)
 	char buf[4096];
 	ssize_t n;
 
-	while (r->out >= 0) {
+	for (size_t taken = 0; r->out >= 0 && taken < OUTPUT_AT_ONCE;
+	     taken += sizeof(buf)) {
 		n = read(r->out, buf, sizeof(buf));
 		if (n < 0 && errno == EAGAIN)
 			return;

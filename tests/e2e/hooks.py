@@ -123,4 +123,19 @@ echo ended >>"$out" """)
     wait_for(lambda: "on_complete: No such file" in d.log(), "what is wrong")
 
 
+@case
+def loud(s):
+    "one that prints without end holds up neither the next one nor the end"
+    o = s.origin('/* gen=1000/1\n')
+    h = Hook(s, """
+echo "${2##*/}" >>"$out"
+[ "${2##*/}" != loud.mp4 ] || exec yes""")
+    d = s.spoolfs(ini=h.section(o))
+    for i, name in enumerate(("loud.mp4", "next.mp4")):
+        read(d.path(o.url(f"/{name}")))
+        wait_for(lambda: len(h.told()) > i, name)
+    equal(h.told(), ["loud.mp4", "next.mp4"], "both")
+    equal(d.terminate(), 0, "exit status")
+
+
 main()
