@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "given.h"
 #include "setting.h"
 #include "url.h"
 
@@ -123,27 +124,12 @@ static void begin_origin(struct reader *r, const char *text)
 		url_free(u);
 }
 
-static bool is_name(const char *text)
-{
-	static const char *const taken[] = {
-		".", "..", "http", "https", "http:", "https:",
-	};
-
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		if (strcmp(taken[i], text) == 0)
-			return false;
-	for (const char *s = text; *s; s++)
-		if (*s == '/' || (unsigned char)*s < ' ' || *s == 0x7f)
-			return false;
-	return *text && strlen(text) <= 255;
-}
-
 static void begin_file(struct reader *r, const char *text)
 {
 	struct conf *c = &r->scratch;
 	struct conf_file *f;
 
-	if (!is_name(text)) {
+	if (!given_is_name(text)) {
 		refuse(r, r->number, "[file]: not the name of a file (one "
 		       "component, none of http, https)");
 		return;
