@@ -166,7 +166,7 @@ static void mark_locked(struct entry *e)
 }
 
 /* Not e any more, for it has been dropped or superseded. */
-static bool is_past_locked(struct entry *e)
+static bool is_past_locked(const struct entry *e)
 {
 	bool in_table;
 
@@ -298,13 +298,15 @@ static int hand_over(struct entry *to, struct order *o)
 	int err = 0;
 
 	pthread_mutex_lock(&to->lock);
+	if (is_past_locked(to))
+		err = -ECANCELED;
 	for (size_t i = 0; to->order && i < o->wanted.n && !err; i++)
 		err = extent_add(&to->order->wanted, o->wanted.v[i].start,
 				 o->wanted.v[i].end);
 	if (to->order && !err)
 		messenger_join(to->cache->messenger, &to->order->watches,
 			       &o->watches);
-	if (!to->order) {
+	if (!to->order && !err) {
 		o->checks = UINT64_MAX;	/* this version is an answer */
 		to->order = o;
 		err = 1;
@@ -391,6 +393,8 @@ static int fetch_status_locked(const struct entry *e, struct order *o,
 		return -EAGAIN;
 	if (e->state == ENTRY_DIRECTORY)
 		return -EISDIR;
+	if (is_past_locked(e))		/* who has seen to that ends it */
+		return -EAGAIN;
 	if (e->detached)
 		return e->no_store ? -EPERM : -ENOSPC;
 	if (e->memory)

@@ -529,12 +529,12 @@ static void test_totals(void)
 #define N_THREADS 4
 #define ROUNDS 120
 
-static _Atomic unsigned asked, told, taken;
+static _Atomic unsigned asked, told, taken, full;
 
 static void on_told(struct cache_watch *w, int status)
 {
-	(void)status;
 	told++;
+	full += status == -ENOSPC;
 	free(w);
 }
 
@@ -615,6 +615,7 @@ static void test_race(void)
 	cache_stop(cache);
 	diag("%u asked, %u told, %u taken back", asked, told, taken);
 	is_uint(told + taken, asked, "who asked is told exactly once");
+	is_uint(full, 0, "nobody that the disk is full, for what was dropped");
 	cache_free(cache);
 	cache = NULL;
 }
