@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "setting_list.h"
@@ -228,6 +227,7 @@ static int set_control(char **field, const char *text, const char *folder,
 		       char **reason)
 {
 	char *path;
+	int err;
 
 	if (strcmp(text, "off") == 0) {
 		free(*field);
@@ -236,15 +236,8 @@ static int set_control(char **field, const char *text, const char *folder,
 	}
 	if (strcmp(text, "auto") == 0)
 		return set_text(field, strdup(text));
-	path = setting_path(text, folder);
-	if (path && strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-		free(path);
-		return setting_refuse(reason, -EINVAL, "the path of a socket "
-				      "is shorter than %zu bytes",
-				      sizeof(((struct sockaddr_un *)0)->
-					     sun_path));
-	}
-	return set_text(field, path);
+	err = setting_socket_path(text, folder, &path, reason);
+	return err ? err : set_text(field, path);
 }
 
 static int set_proxy(char **field, const char *text, char **reason)

@@ -44,6 +44,10 @@ void setting_forget(const struct conf_key *key, void *base);
 /* text as an absolute path, "~/" being the home folder. malloc'd, or NULL:
  * no memory. */
 char *setting_path(const char *text, const char *folder);
+/* The same for a socket, which has less room for it. 0, -EINVAL with *reason, or
+ * -ENOMEM; the caller frees *path. */
+int setting_socket_path(const char *text, const char *folder, char **path,
+			char **reason);
 
 /* $variable/spoolfs when that is an absolute path, else fallback/spoolfs in
  * the home folder. malloc'd, or NULL: no memory, or no home. */

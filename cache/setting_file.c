@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 int setting_refuse(char **reason, int err, const char *fmt, ...)
@@ -57,6 +58,23 @@ char *setting_path(const char *text, const char *folder)
 	if (text[0] == '~' && text[1] == '/' && home())
 		return join(home(), text + 2);
 	return join(folder, text);
+}
+
+int setting_socket_path(const char *text, const char *folder, char **path,
+			char **reason)
+{
+	const size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path);
+	char *full = setting_path(text, folder);
+
+	if (!full)
+		return -ENOMEM;
+	if (strlen(full) >= room) {
+		free(full);
+		return setting_refuse(reason, -EINVAL, "the path of a socket "
+				      "is shorter than %zu bytes", room);
+	}
+	*path = full;
+	return 0;
 }
 
 char *setting_xdg(const char *variable, const char *fallback)

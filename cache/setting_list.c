@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/un.h>
 
 #include "policy.h"
 #include "setting.h"
@@ -117,18 +116,11 @@ static bool is_listen(const char *text)
 static int unix_listen(const char *text, const char *folder, char **out,
 		       char **reason)
 {
-	char *path = setting_path(text, folder), *listen;
-	int n;
+	char *path, *listen;
+	int n, err = setting_socket_path(text, folder, &path, reason);
 
-	if (!path)
-		return -ENOMEM;
-	if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
-		free(path);
-		return setting_refuse(reason, -EINVAL, "the path of a socket "
-				      "is shorter than %zu bytes",
-				      sizeof(((struct sockaddr_un *)NULL)->
-					     sun_path));
-	}
+	if (err)
+		return err;
 	n = asprintf(&listen, "unix:%s", path);
 	free(path);
 	return n < 0 ? -ENOMEM : take(out, listen);
