@@ -135,8 +135,9 @@ void cache_info_fini(struct cache_info *info);
 
 /* Begin to use the resource of a URL. No network, nothing promised about its
  * existence. 0; -EINVAL, -ENAMETOOLONG (not a URL we take); -EACCES: it may not
- * be asked for (policy.h); -ENOMEM; -errno of the disk. Reference counted; cache_close gives it back (any thread, at any
- * time except with a waiter of this file published). */
+ * be asked for (policy.h); -ENOMEM; -errno of the disk. Reference counted;
+ * cache_close gives it back (any thread, at any time except with a waiter of
+ * this file published). */
 int cache_open(struct cache *c, const char *url, struct cache_file **out);
 void cache_close(struct cache_file *f);
 /* Another file of the resource of f, as cache_open of its URL would give it,

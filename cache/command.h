@@ -189,8 +189,8 @@ void cache_unsubscribe(struct cache *c, struct cache_sink *s);
 /* One component, 1 to 255 bytes of UTF-8 without '/' and controls; not "-", "."
  * or "..", nor http and https with or without ':'. 0, also when it has this URL
  * already; -EINVAL; -EEXIST: it has another, or is a section's; -EPROTO: the
- * file is of another version or damaged, and left alone; -errno of the disk, and nothing has
- * changed. */
+ * file is of another version or damaged, and left alone; -errno of the disk, and
+ * nothing has changed. */
 int cache_name_add(struct cache *c, const char *name, const char *url);
 /* Another name for it. 0; -ENOENT; -EEXIST, -EINVAL, … as above; -EPERM: a
  * section's. */

@@ -10,7 +10,6 @@
 #include "setting.h"
 #include "url.h"
 
-
 static const struct conf_key table[] = {
 	{ CONF_GLOBAL, "cache_dir", "PATH", "~/.cache/spoolfs",
 	  "where the cache is kept",

@@ -1,5 +1,5 @@
-/* core: the cache itself, for cache.c (table, life, what is known), list.c
- * (what there is below a folder) and file.c (open files, reading, waiting). */
+/* core: the cache itself: cache.c has its table and its life; for all that work
+ * on it. */
 #ifndef SPOOL_CORE_H
 #define SPOOL_CORE_H
 

@@ -134,9 +134,7 @@ static struct job *find_locked(struct hooks *h, uint64_t generation)
 
 static const char *program(struct cache *c, const char *key)
 {
-	const struct conf_origin *o = conf_origin(cache_conf(c), key);
-
-	return o ? o->on_complete : NULL;
+	return conf_origin(cache_conf(c), key)->on_complete;
 }
 
 bool hooks_note(struct hooks *h, const struct entry *e, uint64_t generation)
@@ -157,12 +155,10 @@ bool hooks_note(struct hooks *h, const struct entry *e, uint64_t generation)
 	return noted;
 }
 
-void hooks_settle(struct hooks *h, const struct entry *e, uint64_t generation,
-		  bool good)
+void hooks_settle(struct hooks *h, uint64_t generation, bool good)
 {
 	struct job *j;
 
-	(void)e;
 	pthread_mutex_lock(&h->lock);
 	j = find_locked(h, generation);
 	if (j && good)

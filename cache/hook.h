@@ -45,7 +45,6 @@ void hooks_free(struct hooks *h);
  * the disk; no lock held but e's save lock. */
 bool hooks_note(struct hooks *h, const struct entry *e, uint64_t generation);
 /* Now it is (good), or that could not be written. */
-void hooks_settle(struct hooks *h, const struct entry *e, uint64_t generation,
-		  bool good);
+void hooks_settle(struct hooks *h, uint64_t generation, bool good);
 
 #endif

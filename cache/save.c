@@ -74,7 +74,7 @@ int save_now(struct store *s, struct entry *e)
 
 		err = store_save(s, e->name, &copy, fd);
 		if (hook)
-			hooks_settle(e->cache->hooks, e, copy.generation, !err);
+			hooks_settle(e->cache->hooks, copy.generation, !err);
 		if (!err)
 			e->young = false;
 		if (!err && whole)
