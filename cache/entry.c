@@ -181,14 +181,15 @@ static void settle_past_end_locked(struct entry *e, struct settled *out)
 	}
 }
 
-static void settle_facts_locked(struct entry *e, struct settled *out)
+static void settle_facts_locked(struct entry *e, int status,
+				struct settled *out)
 {
 	struct cache_waiter *w, *next;
 
 	for (w = e->waiters; w; w = next) {
 		next = w->next;
 		if (w->min == 0)
-			waiter_settle_locked(e, w, 0, out);
+			waiter_settle_locked(e, w, status, out);
 	}
 }
 
@@ -316,7 +317,7 @@ int entry_adopt(struct entry *e, const struct entry_facts *facts, int fd)
 	e->young = !e->detached;
 	e->dirty = true;
 	complete_locked(e);
-	settle_facts_locked(e, &s);
+	settle_facts_locked(e, 0, &s);
 	settle_past_end_locked(e, &s);
 	pthread_mutex_unlock(&e->lock);
 	settled_run(&s);
@@ -361,7 +362,7 @@ static void checked_locked(struct entry *e, int unconfirmed,
 	e->unconfirmed = unconfirmed;
 	e->checks++;
 	e->revision++;
-	settle_facts_locked(e, out);
+	settle_facts_locked(e, 0, out);
 }
 
 void entry_confirm(struct entry *e, time_t fresh_until, time_t generated,
@@ -390,7 +391,10 @@ void entry_unconfirmed(struct entry *e, int error)
 	struct settled s = { 0 };
 
 	pthread_mutex_lock(&e->lock);
-	checked_locked(e, error, &s);
+	if (entry_is_strict(e))
+		settle_facts_locked(e, error, &s);
+	else
+		checked_locked(e, error, &s);
 	pthread_mutex_unlock(&e->lock);
 	settled_run(&s);
 }

@@ -195,9 +195,12 @@ void entry_renew(struct entry *e, int fd, struct extent_set *present);
  * those its answer brought that are kept, or NULL. */
 void entry_confirm(struct entry *e, time_t fresh_until, time_t generated,
 		   const char *fields);
-/* The origin could not say whether the version holds, and what is here is used
- * all the same: likewise. */
+/* The origin could not say whether the version holds. What is here is used all
+ * the same: likewise; but if it is strict, facts waiters get the error. */
 void entry_unconfirmed(struct entry *e, int error);
+/* Whether the origin forbids to use this version, once it is no longer fresh,
+ * without having it confirmed (RFC 9111, 4.2.4). Engine thread. */
+bool entry_is_strict(const struct entry *e);
 
 /* The length of a resource of unknown length turned out. Engine thread. */
 void entry_set_size(struct entry *e, uint64_t size);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "entry.h"
+#include "fields.h"
 
 static int copy_string(char **dst, const char *src)
 {
@@ -61,6 +62,18 @@ int entry_info_locked(const struct entry *e, struct cache_info *out)
 		0 : e->unconfirmed;
 	out->revision = e->revision;
 	return 0;
+}
+
+bool entry_is_strict(const struct entry *e)
+{
+	struct fresh_headers h = FRESH_HEADERS_INIT;
+	const char *rest = e->rec.fields;
+	struct field f;
+
+	while (fields_next(&rest, &f))
+		if (field_is(&f, "Cache-Control"))
+			fresh_cache_control(&h, f.value, f.value_len);
+	return h.must_revalidate || h.no_cache;
 }
 
 void cache_info_fini(struct cache_info *info)

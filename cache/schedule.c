@@ -392,8 +392,8 @@ static void carry_out(struct fetch *f, struct entry *e,
 	}
 }
 
-/* Ask the origin whether what we have still holds; unless it could not be
- * reached a moment ago. */
+/* Ask the origin whether what we have still holds. Where it does without, not
+ * if it could not be reached a moment ago. */
 static void validate(struct fetch *f, struct entry *e, int64_t now,
 		     enum plan_priority priority, struct flight_list *own)
 {
@@ -403,11 +403,14 @@ static void validate(struct fetch *f, struct entry *e, int64_t now,
 		.start = 0, .end = e->no_range ? PLAN_SIZE_UNKNOWN : PLAN_PROBE,
 	};
 	struct host *h = host_of(f, e);
+	bool strict = entry_is_strict(e);
 
-	if (h && now < h->down_until_ms && !e->ordered)
+	if (!strict && h && now < h->down_until_ms && !e->ordered)
 		entry_unconfirmed(e, -EHOSTUNREACH);
-	else
+	else if (!strict || now >= e->retry_ms)
 		start_planned(f, e, &ask, true, own);
+	else if (e->retry_ms < e->wake_ms)
+		e->wake_ms = e->retry_ms;
 }
 
 /* What the settings say of second connections. Without them a reader far ahead

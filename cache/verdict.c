@@ -17,8 +17,9 @@
 #define RETRY_AFTER_MAX 86400	/* seconds */
 /* A host that could not be reached is not asked to validate again so soon. */
 #define HOST_DOWN_MS 30000
-/* An unknown resource of a host that can't be found or refuses connections is
- * given up after so many tries: a second or two, not a reader's deadline. */
+/* A resource that is unknown, or may not be used without asking, of a host that
+ * can't be found or refuses connections is given up after so many tries: a
+ * second or two, not a reader's deadline. */
 #define PROBE_TRIES 3
 /* Where ranges have worked, so many bad ones in a row are one server's bad
  * moment. */
@@ -277,14 +278,22 @@ static int64_t backoff_ms(unsigned failures, int64_t retry_after)
 	return ms;
 }
 
-/* The stored answer stands in for an origin that can't be asked (RFC 9111,
- * 4.2.4; RFC 5861, 4). */
-static void use_stale(struct transfer *t, int error)
+/* The origin could not be asked. True: the stored answer stands in for it
+ * (RFC 9111, 4.2.4; RFC 5861, 4). */
+static bool use_stale(struct transfer *t, int error)
 {
-	log_info(LOG_FETCH, "%s: not validated (%s): using what is here",
-		 t->entry->label, strerror(-error));
+	struct entry *e = t->entry;
 	/* It was reached, if it has said anything at all. */
-	entry_unconfirmed(t->entry, t->reply.status ? -EIO : error);
+	int why = t->reply.status ? -EIO : error;
+
+	if (entry_is_strict(e)) {
+		order_end_check(e, why);
+		return false;
+	}
+	log_info(LOG_FETCH, "%s: not validated (%s): using what is here",
+		 e->label, strerror(-error));
+	entry_unconfirmed(e, why);
+	return true;
 }
 
 static void failed(struct transfer *t, int error, int64_t now)
@@ -293,10 +302,8 @@ static void failed(struct transfer *t, int error, int64_t now)
 
 	if (error == -EHOSTUNREACH || error == -ETIMEDOUT)
 		t->host->down_until_ms = now + HOST_DOWN_MS;
-	if (t->conditional && e->state == ENTRY_KNOWN) {
-		use_stale(t, error);
+	if (t->conditional && e->state == ENTRY_KNOWN && use_stale(t, error))
 		return;
-	}
 	e->last_error = error;
 	/* Requests that were under way together fail together: once. */
 	if (e->failures && t->started_ms <= e->failed_ms)
@@ -313,10 +320,13 @@ static void failed(struct transfer *t, int error, int64_t now)
 		 "%s: %s at %" PRIu64 ", again in %" PRId64 " ms",
 		 e->label, strerror(-error), t->pos,
 		 e->retry_ms - now);
-	if (e->state == ENTRY_NEW && error == -EHOSTUNREACH &&
-	    e->failures >= PROBE_TRIES) {
+	if ((e->state == ENTRY_NEW || t->conditional) &&
+	    error == -EHOSTUNREACH && e->failures >= PROBE_TRIES) {
 		e->failures = 0;
-		entry_refuse(e, error);
+		if (e->state == ENTRY_NEW)
+			entry_refuse(e, error);
+		else
+			entry_unconfirmed(e, error);
 	}
 }
 
@@ -367,10 +377,8 @@ static void refused(struct transfer *t, int error, int64_t now)
 
 	if ((error == -EACCES || error == -ENOENT) && target_expired(t))
 		return;
-	if (t->conditional && error == -EIO) {
-		use_stale(t, error);
+	if (t->conditional && error == -EIO && use_stale(t, error))
 		return;
-	}
 	log_info(LOG_FETCH, "%s: %s (%d)", e->label, strerror(-error),
 		 t->reply.status);
 	e->retry_ms = now + ENTRY_REFUSAL_MS;

@@ -10,6 +10,9 @@
 #define FILM_SIZE 3000000
 #define LARGE_SIZE 20000000
 
+#define MUST "gen=1000/1 header=\"Cache-Control: max-age=0, " \
+	     "must-revalidate\"\n"
+
 static const char script[] =
 	"/404 status=404\n"
 	"/403 status=403\n"
@@ -37,6 +40,13 @@ static const char script[] =
 	"/neither.bin times=1 gen=3000000/1 version=1 etag=none last-modified=none\n"
 	"/neither.bin gen=3000000/1 version=2 etag=none last-modified=none\n"
 	"/secret.bin gen=3000000/1 header=\"Cache-Control: no-store\"\n"
+	"/may.bin times=1 gen=1000/1 header=\"Cache-Control: max-age=0\"\n"
+	"/may.bin status=503\n"
+	"/must.bin times=1 " MUST
+	"/must.bin times=2 status=503\n"
+	"/must.bin " MUST
+	"/must-not.bin times=1 gen=1000/1 header=\"Cache-Control: no-cache\"\n"
+	"/must-not.bin status=501\n"
 	"/folder redirect=/folder/\n"
 	"/moved.bin redirect=/film.bin\n"
 	"/loop.bin redirect=/loop.bin\n"
@@ -464,6 +474,32 @@ static void test_no_store(void)
 	ok(tries < 2000, "no-store: forgotten once it is closed");
 }
 
+/* 0, or why what is used is not confirmed; or the error. */
+static int open_unconfirmed(const char *path)
+{
+	struct cache_info info;
+	struct cache_file *f;
+	int r = open_stat(path, &f, &info);
+
+	if (r < 0)
+		return r;
+	r = info.unconfirmed;
+	cache_info_fini(&info);
+	cache_close(f);
+	return r;
+}
+
+/* RFC 9111, 4.2.4. */
+static void test_strict(void)
+{
+	is_int(open_unconfirmed("/may.bin"), 0, "what may be used stale");
+	is_int(open_unconfirmed("/may.bin"), -EIO, "is, at once");
+	is_int(open_unconfirmed("/must.bin"), 0, "what must be confirmed");
+	is_int(open_unconfirmed("/must.bin"), 0, "is, after two more tries");
+	is_int(open_unconfirmed("/must-not.bin"), 0, "or its origin refuses");
+	is_int(open_error("/must-not.bin"), -EIO, "and it is not used");
+}
+
 static void test_liar(void)
 {
 	check_whole("/liar.bin", 1, "206 from the wrong place");
@@ -765,6 +801,9 @@ static void test_offline(void)
 	is_int(cache_start(&lab_conf, &cache), 0, "started again");
 	check_whole("/film.bin", 1, "offline");
 	check_whole("/chunked.bin", 1, "offline, length learnt");
+	is_int(open_unconfirmed("/may.bin"), -EHOSTUNREACH, "offline, stale");
+	is_int(open_error("/must.bin"), -EHOSTUNREACH,
+	       "offline, what must be confirmed");
 	if (is_int(open_stat("/folder", &f, &info), 0, "offline folder")) {
 		ok(info.directory, "is one still");
 		cache_info_fini(&info);
@@ -802,6 +841,7 @@ int main(void)
 	test_versions();
 	test_no_validators();
 	test_no_store();
+	test_strict();
 	test_liar();
 	test_deadline();
 	test_cancel();

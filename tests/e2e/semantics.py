@@ -146,7 +146,7 @@ def age_and_date(s):
 @case
 def x_cache(s):
     "X-Cache: MISS, PARTIAL, HIT, STALE, OFFLINE, as it is"
-    control = 'header="Cache-Control: no-cache"'
+    control = 'header="Cache-Control: max-age=0"'
     o = s.origin(f"/x.mp4 gen=8M/1 {control}\n/f.mp4 gen=8M/1\n")
     d = s.spoolfs(mount=False, options={"fill": "none", "read_timeout": 4,
                                         "connect_timeout": 2})
@@ -180,6 +180,36 @@ def x_cache(s):
     equal(state(Range="bytes=0-9"), "OFFLINE", "nobody there")
     equal(state("HEAD"), "OFFLINE", "nobody there, HEAD")
     equal(state(of=fresh, Range="bytes=0-9"), "HIT", "fresh needs nobody")
+
+
+@case
+def strict(s):
+    "what must be confirmed is not answered while nobody can; max_age says else"
+    rule = "gen=99/1 header=\"Cache-Control: {}\"\n"
+    paths = {"/must.mp4": "max-age=0, must-revalidate", "/no.mp4": "no-cache",
+             "/own/no.mp4": "no-cache"}
+    rules = "".join(f"{path} {rule.format(said)}"
+                    for path, said in paths.items())
+    o = s.origin(rules)
+    d = s.spoolfs(options={"read_timeout": 3}, ini=f'''
+[origin "{o.url("/own/")}"]
+max_age = 99999
+''')
+    for path in paths:
+        for state in ("MISS", "HIT"):
+            r = ask(d, o.url(path))
+            equal((r.status, r["X-Cache"]), (200, state), path)
+    d.terminate()
+    o.stop()
+    d.restart()
+    for path in ("/must.mp4", "/no.mp4"):
+        one_of(ask(d, o.url(path)).status, (502, 504), path)
+        fails_with(errno.EHOSTUNREACH, path, read, d.path(o.url(path)))
+    equal(read(d.path(o.url("/own/no.mp4"))), gen(99, 1), "max_age")
+    o.start()
+    o.script(rules)
+    for path in paths:
+        equal(read(d.path(o.url(path))), gen(99, 1), f"{path}, back")
 
 
 FIELDS = ('header="Server: any" header="X-Note: a: b" '
@@ -238,7 +268,7 @@ copy_headers = yes
 @case
 def confirmed_headers(s):
     "a 304 brings newer headers"
-    rule = ('/x.mp4 gen=99/1 header="Cache-Control: no-cache" '
+    rule = ('/x.mp4 gen=99/1 header="Cache-Control: max-age=0" '
             'header="X-Old: 1" header="X-Note: {}" {}\n')
     o = s.origin(rule.format("first", ""))
     d = s.spoolfs(mount=False, ini=f'''
