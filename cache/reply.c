@@ -247,10 +247,14 @@ static int take_accept_ranges(struct reply *r, struct text value)
 	return 0;
 }
 
+/* Each field is looked for in this list: a long one would take seconds. */
 static int take_connection(struct reply *r, struct text value)
 {
+	size_t before = r->connection ? strlen(r->connection) + 1 : 0;
 	char *list;
 
+	if (before + value.len > REPLY_VALUE_MAX)
+		return -EMSGSIZE;
 	if (asprintf(&list, "%s%s%.*s", r->connection ? r->connection : "",
 		     r->connection ? "," : "", (int)value.len, value.p) < 0)
 		return -ENOMEM;

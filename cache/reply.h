@@ -23,7 +23,7 @@
 #define REPLY_HEADER_BYTES_MAX (256 * 1024)
 #define REPLY_HEADER_LINES_MAX 1000
 /* Longer values of the fields we keep count as absent; signed locations are
- * long. */
+ * long. Connection may not name more than this: -EMSGSIZE. */
 #define REPLY_VALUE_MAX 1024
 #define REPLY_LOCATION_MAX 8192
 /* Bytes of fields that are looked through for what is kept. */

@@ -469,6 +469,14 @@ static void test_limits(void)
 	is_int(rc, -EMSGSIZE, "1 MiB of header");
 	is_int(n, 257, "refused at 256 KiB");
 	reply_fini(&r);
+
+	/* each field is looked for among all that Connection names */
+	reply_init(&r);
+	for (n = 0, rc = 0; n < 1024 && !rc; n++)
+		rc = feed(&r, "Connection: a, b\r\n");
+	is_int(rc, -EMSGSIZE, "Connection names too many");
+	is_int(n, (REPLY_VALUE_MAX + 1) / 5 + 1, "refused at 1 KiB");
+	reply_fini(&r);
 }
 
 /* What is collected for the cache to keep. */
