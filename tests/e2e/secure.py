@@ -19,7 +19,7 @@ def authority(s, name):
 
 
 def certificate(s, ca, name, host="localhost", days=2):
-    """(certificate, key) for a host, signed by a CA; days < 0: expired."""
+    """(certificate, key) for a host, signed by a CA; days = 0: expired."""
     cert, key, req = (f"{s.dir}/{name}.{x}" for x in ("pem", "key", "csr"))
     openssl(s, "req", "-new", "-newkey", "ec", "-pkeyopt",
             "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={host}",
@@ -97,7 +97,7 @@ def not_trusted(s):
             ("no CA of ours", good, None),
             ("another name", certificate(s, ca, "name", "other.example"),
              ca[0]),
-            ("expired", certificate(s, ca, "old", days=-1), ca[0]),
+            ("expired", certificate(s, ca, "old", days=0), ca[0]),
             ("self-signed", authority(s, "localhost"), ca[0])):
         o = s.origin("/film.mp4 gen=300kB/1\n", tls=cert)
         ini = f'[origin "{o.url("/")}"]\n'
