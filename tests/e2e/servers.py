@@ -1,5 +1,5 @@
 """servers: the origins of the end-to-end tests: our scripted one, its generated
-content, and nginx."""
+content, nginx, and a proxy in front of none."""
 import hashlib
 import json
 import os
@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 
 from clients import fetch
 from files import program, free_port, need
@@ -222,3 +223,31 @@ class Nginx:
         """Finished requests."""
         with open(os.path.join(self.dir, "nginx-access.log")) as f:
             return [json.loads(line) for line in f if line.endswith("\n")]
+
+
+# ---- a proxy ---------------------------------------------------------------
+
+class Proxy:
+    """Says "hi" to whatever is asked through it. seen: the request lines."""
+
+    def __init__(self):
+        self.seen = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as f:
+                self.seen.append(f.readline())
+                while f.readline().strip():
+                    pass
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2"
+                                   b"\r\nConnection: close\r\n\r\nhi")
+
+    def close(self):
+        self._listener.close()

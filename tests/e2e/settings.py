@@ -291,29 +291,12 @@ def netrc(s):
 @case
 def proxy(s):
     "a proxy is used for its origin"
-    seen = []
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve():
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rb") as f:
-                seen.append(f.readline())
-                while f.readline().strip():
-                    pass
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2"
-                                   b"\r\nConnection: close\r\n\r\nhi")
-
-    threading.Thread(target=serve, daemon=True).start()
-    port = listener.getsockname()[1]
+    p = Proxy()
     d = s.spoolfs(ini='[origin "http://far.example/"]\n'
-                  f'proxy = http://127.0.0.1:{port}\n')
+                  f'proxy = {p.url}\n')
     equal(read(d.path("http://far.example/a.mp4")), b"hi", "bytes")
-    listener.close()
-    ok(seen[0].startswith(b"GET http://far.example/a.mp4 "), f"{seen}")
+    p.close()
+    ok(p.seen[0].startswith(b"GET http://far.example/a.mp4 "), f"{p.seen}")
 
 
 @case

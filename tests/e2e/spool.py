@@ -39,7 +39,8 @@ from clients import Raw, Response, fetch, http_sha256
 from files import (TOP, blocked_readers, cpu_seconds, free_port, host_of, mounts,
                    name_of, need, need_fuse, pread, process_state, program, read,
                    read_exactly, sha256, sparse_file, wait_exit)
-from servers import ORIGIN, Nginx, Origin, gen, gen_sha256, range_start
+from servers import (ORIGIN, Nginx, Origin, Proxy, gen, gen_sha256,
+                     range_start)
 from tap import (Failure, Skip, at_least, at_most, case, equal, fails_with,
                  note, ok, one_of, wait_for)
 

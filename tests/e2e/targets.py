@@ -133,37 +133,20 @@ def resolved(s):
 @case
 def through_a_proxy(s):
     "a proxy's own address is not the target's, whose text is judged"
-    seen = []
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve():
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rb") as f:
-                seen.append(f.readline())
-                while f.readline().strip():
-                    pass
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2"
-                                   b"\r\nConnection: close\r\n\r\nhi")
-
-    threading.Thread(target=serve, daemon=True).start()
-    at = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    p = Proxy()
     for by_environment in (False, True):
-        section = "" if by_environment else f'[origin "*"]\nproxy = {at}\n'
+        section = "" if by_environment else f'[origin "*"]\nproxy = {p.url}\n'
         if by_environment:
-            s.env["http_proxy"] = at
+            s.env["http_proxy"] = p.url
         d = s.spoolfs(ini=f"private_targets = no\n{section}")
-        seen.clear()
+        p.seen.clear()
         equal(fetch(d.url("http://10.0.0.1/a.mp4")).status, 403, "private")
         equal(fetch(d.url("http://169.254.169.254/")).status, 403, "metadata")
         equal(fetch(d.url("http://localhost/a.mp4")).status, 403, "localhost")
-        equal(seen, [], "requests")
+        equal(p.seen, [], "requests")
         equal(fetch(d.url("http://far.test/a.mp4")).body, b"hi", "a name")
-        ok(seen[0].startswith(b"GET http://far.test/a.mp4 "), f"{seen}")
-    listener.close()
+        ok(p.seen[0].startswith(b"GET http://far.test/a.mp4 "), f"{p.seen}")
+    p.close()
 
 
 main()
