@@ -36,6 +36,24 @@ void ctl_put(const char *s)
 	}
 }
 
+void ctl_put_line(const char *label, const char *text)
+{
+	printf("%-15s", label);
+	ctl_put(text ? text : "-");
+	putchar('\n');
+}
+
+void ctl_put_time(const char *label, time_t t)
+{
+	char text[32];
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm))
+		snprintf(text, sizeof(text), "%jd", (intmax_t)t);
+	ctl_put_line(label, text);
+}
+
 int ctl_put_json(json_t *object)
 {
 	int rc = object ? json_dumpf(object, stdout, JSON_COMPACT) : -1;

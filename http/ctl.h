@@ -77,6 +77,11 @@ void ctl_put(const char *s);
  * complaint (NULL: no memory). */
 int ctl_put_json(json_t *object);
 
+/* "LABEL          TEXT", text from outside, NULL as "-". */
+void ctl_put_line(const char *label, const char *text);
+/* The same of a time, as the user's clock has it. */
+void ctl_put_time(const char *label, time_t t);
+
 /* "1.5 GB" into buf. */
 const char *ctl_size(uint64_t bytes, char buf[16]);
 

@@ -50,27 +50,9 @@ json_t *ctl_live(const struct ctl *ctl)
 
 /* ---- one file ------------------------------------------------------------------------ */
 
-static void put_text(const char *label, const char *value)
-{
-	printf("%-15s", label);
-	ctl_put(value ? value : "-");
-	putchar('\n');
-}
-
 static void put_number(const char *label, uint64_t n)
 {
 	printf("%-15s%" PRIu64 "\n", label, n);
-}
-
-static void put_time(const char *label, time_t t)
-{
-	char text[32];
-	struct tm tm;
-
-	if (!localtime_r(&t, &tm) ||
-	    !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm))
-		snprintf(text, sizeof(text), "%jd", (intmax_t)t);
-	put_text(label, text);
 }
 
 /* Inclusive, as in HTTP. */
@@ -98,14 +80,14 @@ static void put_file(const json_t *view)
 	if (json_is_integer(size))
 		put_number("size", ctl_number(view, "size"));
 	else
-		put_text("size", "unknown");
+		ctl_put_line("size", "unknown");
 	printf("%-15s%" PRIu64 " (%s)\n", "cached", ctl_number(view, "cached"),
 	       ctl_percent(view, buf));
-	put_text("type", ctl_text(view, "content_type"));
-	put_text("etag", ctl_text(view, "etag"));
-	put_text("last-modified", ctl_text(view, "last_modified"));
-	put_text("pinned", ctl_true(view, "pinned") ? "yes" : "no");
-	put_text("generation", ctl_text(view, "generation"));
+	ctl_put_line("type", ctl_text(view, "content_type"));
+	ctl_put_line("etag", ctl_text(view, "etag"));
+	ctl_put_line("last-modified", ctl_text(view, "last_modified"));
+	ctl_put_line("pinned", ctl_true(view, "pinned") ? "yes" : "no");
+	ctl_put_line("generation", ctl_text(view, "generation"));
 }
 
 /* What it does now; nothing of a file that is not in use. */
@@ -113,10 +95,10 @@ static void put_activity(const json_t *view)
 {
 	const char *error = ctl_text(view, "error");
 
-	put_text("state", !ctl_true(view, "active") ? "inactive" :
-		 ctl_true(view, "queued") ? "queued" :
-		 ctl_true(view, "fetching") ? "fetching" :
-		 ctl_true(view, "validating") ? "validating" : "in use");
+	ctl_put_line("state", !ctl_true(view, "active") ? "inactive" :
+		     ctl_true(view, "queued") ? "queued" :
+		     ctl_true(view, "fetching") ? "fetching" :
+		     ctl_true(view, "validating") ? "validating" : "in use");
 	if (!ctl_true(view, "active"))
 		return;
 	put_number("readers", ctl_number(view, "readers"));
@@ -124,16 +106,16 @@ static void put_activity(const json_t *view)
 	put_number("connections", ctl_number(view, "connections"));
 	put_number("rate", ctl_number(view, "rate"));
 	if (error)
-		put_text("error", error);
+		ctl_put_line("error", error);
 }
 
 static void put_record(const struct store_record *r)
 {
 	if (r->kind == STORE_FILE)
-		put_text("ranges", r->ranges ? "yes" : "no");
-	put_time("created", r->created);
-	put_time("validated", r->validated);
-	put_time("fresh-until", r->fresh_until);
+		ctl_put_line("ranges", r->ranges ? "yes" : "no");
+	ctl_put_time("created", r->created);
+	ctl_put_time("validated", r->validated);
+	ctl_put_time("fresh-until", r->fresh_until);
 }
 
 static int put_json(json_t *view, const struct store_record *r)
@@ -161,9 +143,9 @@ int ctl_put_info(const struct ctl *ctl, const struct store_record *r,
 	if (ctl->flags & CTL_JSON) {
 		status = put_json(view, r);
 	} else {
-		put_text("url", ctl_text(view, "url"));
-		put_text("kind", ctl_true(view, "directory") ? "folder"
-							     : "file");
+		ctl_put_line("url", ctl_text(view, "url"));
+		ctl_put_line("kind", ctl_true(view, "directory") ? "folder"
+								 : "file");
 		if (!ctl_true(view, "directory"))
 			put_file(view);
 		put_activity(view);

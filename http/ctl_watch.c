@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ctl.h"
@@ -17,13 +16,6 @@
 #define LOOK_MS 1000
 
 /* ---- status ---------------------------------------------------------------------------- */
-
-static void put_line(const char *label, const char *text)
-{
-	printf("%-15s", label);
-	ctl_put(text ? text : "-");
-	putchar('\n');
-}
 
 static void put_number(const char *label, const json_t *status,
 		       const char *name)
@@ -34,38 +26,37 @@ static void put_number(const char *label, const json_t *status,
 		printf("%-15s%" JSON_INTEGER_FORMAT "\n", label,
 		       json_integer_value(n));
 	else
-		put_line(label, "-");
+		ctl_put_line(label, "-");
 }
 
 static void put_bytes(const char *label, const json_t *status, const char *name)
 {
 	char buf[16];
 
-	put_line(label, json_is_integer(json_object_get(status, name)) ?
-		 ctl_size(ctl_number(status, name), buf) : NULL);
+	ctl_put_line(label, json_is_integer(json_object_get(status, name)) ?
+		     ctl_size(ctl_number(status, name), buf) : NULL);
 }
 
 static void put_started(const json_t *status)
 {
 	time_t t = (time_t)ctl_number(status, "started");
-	char text[32] = "-";
-	struct tm tm;
 
-	if (t && localtime_r(&t, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	put_line("started", text);
+	if (t)
+		ctl_put_time("started", t);
+	else
+		ctl_put_line("started", NULL);
 }
 
 static void put_status(const json_t *s)
 {
-	put_line("version", ctl_text(s, "version"));
+	ctl_put_line("version", ctl_text(s, "version"));
 	put_number("pid", s, "pid");
 	put_started(s);
 	put_bytes("memory", s, "resident");
-	put_line("cache", ctl_text(s, "cache_dir"));
-	put_line("endpoint", ctl_text(s, "http"));
-	put_line("mount", ctl_text(s, "mount"));
-	put_line("control", ctl_text(s, "control"));
+	ctl_put_line("cache", ctl_text(s, "cache_dir"));
+	ctl_put_line("endpoint", ctl_text(s, "http"));
+	ctl_put_line("mount", ctl_text(s, "mount"));
+	ctl_put_line("control", ctl_text(s, "control"));
 	put_number("files", s, "files");
 	put_bytes("on disk", s, "bytes");
 	put_number("in use", s, "entries");
