@@ -41,16 +41,19 @@ enum MHD_Result call_respond(struct call *call, unsigned status,
 	return result;
 }
 
-enum MHD_Result call_json(struct call *call, unsigned status, json_t *object)
+/* Takes object; NULL: no memory. */
+static struct MHD_Response *json_response(json_t *object)
 {
 	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 
 	json_decref(object);
-	if (!text)
-		return MHD_NO;
-	return call_respond(call, status,
-			    MHD_create_response_from_buffer(
-				    strlen(text), text, MHD_RESPMEM_MUST_FREE),
+	return text ? MHD_create_response_from_buffer(
+			      strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
+}
+
+enum MHD_Result call_json(struct call *call, unsigned status, json_t *object)
+{
+	return call_respond(call, status, json_response(object),
 			    "application/json");
 }
 
@@ -66,15 +69,9 @@ enum MHD_Result call_error(struct call *call, unsigned status, int error,
 
 static enum MHD_Result refuse(struct call *call, const struct ask_error *error)
 {
-	json_t *object = json_pack("{ss}", "error", error->reason);
-	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-	struct MHD_Response *response;
+	struct MHD_Response *response = json_response(
+		json_pack("{ss}", "error", error->reason));
 
-	json_decref(object);
-	if (!text)
-		return MHD_NO;
-	response = MHD_create_response_from_buffer(strlen(text), text,
-						   MHD_RESPMEM_MUST_FREE);
 	if (response && error->allow[0])
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
 					error->allow);

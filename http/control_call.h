@@ -49,8 +49,12 @@ enum MHD_Result call_error(struct call *call, unsigned status, int error,
  * gone; with mind_stop -ESHUTDOWN, control_stop. */
 int call_wait(struct call *call, int fd, int timeout_ms, bool mind_stop);
 
-/* control_do.c: answer what was asked. */
+/* control_do.c */
+
+/* Answer what was asked. */
 enum MHD_Result call_do(struct call *call, const struct ask *a);
+/* As call_error, with the status of an error of the cache. */
+enum MHD_Result call_fail(struct call *call, int error, const char *text);
 
 /* control_events.c: GET /events. */
 enum MHD_Result call_events(struct call *call, const struct ask *a);

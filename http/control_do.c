@@ -47,7 +47,7 @@ static unsigned status_of(int error)
 	return MHD_HTTP_INTERNAL_SERVER_ERROR;
 }
 
-static enum MHD_Result fail(struct call *call, int error, const char *text)
+enum MHD_Result call_fail(struct call *call, int error, const char *text)
 {
 	return call_error(call, status_of(error), error, text);
 }
@@ -70,7 +70,7 @@ static enum MHD_Result outcome(struct call *call, const struct ask *a, int rc,
 			       const char *not_found)
 {
 	if (rc < 0)
-		return fail(call, rc, rc == -ENOENT ? not_found : NULL);
+		return call_fail(call, rc, rc == -ENOENT ? not_found : NULL);
 	return call_json(call, MHD_HTTP_OK, about(a->url));
 }
 
@@ -122,7 +122,7 @@ static enum MHD_Result do_fetch(struct call *call, const struct ask *a)
 
 	if (!a->wait) {
 		rc = cache_fetch(c, a->url, a->start, a->end);
-		return rc < 0 ? fail(call, rc, NULL)
+		return rc < 0 ? call_fail(call, rc, NULL)
 			      : call_json(call, MHD_HTTP_ACCEPTED,
 					  about(a->url));
 	}
@@ -145,12 +145,12 @@ static enum MHD_Result do_validate(struct call *call, const struct ask *a)
 	int rc = wait_init(&w);
 
 	if (rc < 0)
-		return fail(call, rc, NULL);
+		return call_fail(call, rc, NULL);
 	rc = cache_validate(call->control->cache, a->url, &w.watch);
 	if (rc < 0) {
 		close(w.fd);
-		return fail(call, rc, rc == -ENOENT ? "not in the cache"
-						    : NULL);
+		return call_fail(call, rc, rc == -ENOENT ? "not in the cache"
+							 : NULL);
 	}
 	rc = wait_end(&w, call, 0);
 	if (rc == -ECONNABORTED)
@@ -160,7 +160,7 @@ static enum MHD_Result do_validate(struct call *call, const struct ask *a)
 	else if (rc == -ENOENT)
 		result = "gone";
 	else if (rc < 0)
-		return fail(call, rc, NULL);
+		return call_fail(call, rc, NULL);
 	object = about(a->url);
 	if (object)
 		json_object_set_new(object, "result", json_string(result));
@@ -198,10 +198,10 @@ static enum MHD_Result do_name_add(struct call *call, const struct ask *a)
 	int rc = cache_name_add(call->control->cache, a->name, a->url);
 
 	if (rc < 0)
-		return fail(call, rc, rc == -EEXIST ? "the name is another "
-						      "URL's" :
-			    rc == -EINVAL ? "no name, or no URL that can be "
-					    "fetched" : NULL);
+		return call_fail(call, rc, rc == -EEXIST ?
+				 "the name is another URL's" : rc == -EINVAL ?
+				 "no name, or no URL that can be fetched" :
+				 NULL);
 	return call_json(call, MHD_HTTP_OK, json_pack("{ss ss}", "name",
 						      a->name, "url", a->url));
 }
@@ -211,9 +211,9 @@ static enum MHD_Result do_name_remove(struct call *call, const struct ask *a)
 	int rc = cache_name_remove(call->control->cache, a->name);
 
 	if (rc < 0)
-		return fail(call, rc, rc == -ENOENT ? "no such name" :
-			    rc == -EPERM ? "the name is in the settings"
-					 : NULL);
+		return call_fail(call, rc, rc == -ENOENT ? "no such name" :
+				 rc == -EPERM ? "the name is in the settings"
+					      : NULL);
 	return call_json(call, MHD_HTTP_OK,
 			 json_pack("{ss}", "name", a->name));
 }
@@ -226,7 +226,7 @@ static enum MHD_Result do_reload(struct call *call, const struct ask *a)
 
 	(void)a;
 	if (rc < 0)
-		result = fail(call, rc, said);
+		result = call_fail(call, rc, said);
 	else
 		result = call_json(call, MHD_HTTP_OK, json_pack(
 			"{ss*}", "at_next_start", said));
@@ -339,11 +339,11 @@ static enum MHD_Result do_entries(struct call *call, const struct ask *a)
 	off_t size;
 
 	if (fd < 0)
-		return fail(call, -errno, NULL);
+		return call_fail(call, -errno, NULL);
 	l.out = fdopen(fd, "w");
 	if (!l.out) {
 		close(fd);
-		return fail(call, -ENOMEM, NULL);
+		return call_fail(call, -ENOMEM, NULL);
 	}
 	putc('[', l.out);
 	if (a->url)
@@ -360,7 +360,7 @@ static enum MHD_Result do_entries(struct call *call, const struct ask *a)
 	if (rc < 0) {
 		if (copy >= 0)
 			close(copy);
-		return fail(call, rc, NULL);
+		return call_fail(call, rc, NULL);
 	}
 	return respond_listing(call, copy, size);
 }
@@ -411,7 +411,7 @@ static enum MHD_Result do_where(struct call *call, const struct ask *a)
 	int rc = url_parse(a->url, &u);
 
 	if (rc < 0)
-		return fail(call, rc, NULL);
+		return call_fail(call, rc, NULL);
 	if (cache_peek(c, a->url, &info) == 0) {
 		known = true;
 		cache_info_fini(&info);

@@ -194,9 +194,7 @@ enum MHD_Result call_events(struct call *call, const struct ask *a)
 	int rc = stream_new(call, a->url, &s);
 
 	if (rc < 0)
-		return call_error(call, rc == -EINVAL || rc == -ENAMETOOLONG ?
-				  MHD_HTTP_BAD_REQUEST :
-				  MHD_HTTP_INTERNAL_SERVER_ERROR, rc, NULL);
+		return call_fail(call, rc, NULL);
 	response = MHD_create_response_from_callback(
 		MHD_SIZE_UNKNOWN, 4096, read_stream, s, stream_free);
 	if (!response)
