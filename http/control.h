@@ -1,8 +1,8 @@
 /* control: commands and insight, over a Unix socket of one's own.
  *
  * HTTP with JSON, for spoolctl and other programs of the same user; what can
- * be asked is the table in control_ask.c, and described in spoolctl(1). The
- * socket is private (control_socket.h); there is no other way to commands.
+ * be asked is the table in control_ask.c, and described in spoolfs-control(7).
+ * The socket is private (control_socket.h); there is no other way to commands.
  *
  * It decides nothing: it says to the cache what it is told (command.h), and
  * what the cache says.

@@ -1,8 +1,8 @@
 /* control_ask: what a request to the control socket asks for.
  *
  * Pure: method, request target and body in, a route and its values out. The
- * table of routes is the API as spoolctl(1) describes it. GET and DELETE take
- * their values from the query ("url=https%3A%2F%2F…", decoded as a form's),
+ * table of routes is the API as spoolfs-control(7) describes it. GET and DELETE
+ * take their values from the query ("url=https%3A%2F%2F…", decoded as a form's),
  * POST takes them from a JSON object. A value that a route does not know, one
  * given twice and one that is missing are errors: nothing is ignored.
  */

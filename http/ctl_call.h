@@ -24,7 +24,7 @@ struct ctl_reply {
 	json_t *body;		/* NULL: none that is JSON */
 };
 void ctl_reply_fini(struct ctl_reply *r);
-/* What an answer says is wrong; NULL: it is none of 2xx, or … is fine. */
+/* What an answer says is wrong; NULL: it is one of 2xx. Lives as long as it. */
 const char *ctl_reply_error(const struct ctl_reply *r);
 
 /* One request; body (a reference that is left alone) or NULL. 0; -ENOTCONN: the

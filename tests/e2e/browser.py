@@ -1,6 +1,5 @@
 """browser: a headless Chromium under remote control, by WebDriver (W3C)."""
 import json
-import os
 import subprocess
 import urllib.error
 import urllib.request

@@ -1,4 +1,4 @@
-"""players: films to play, and mpv under remote control."""
+"""players: films to play, and mpv and VLC under remote control."""
 import json
 import os
 import socket

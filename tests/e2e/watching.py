@@ -1,7 +1,5 @@
 """Programs that play: the same film through the mount and the endpoint, with
 seeks, by what people have."""
-import pwd
-
 from players import Mpv, Vlc, short_film
 from spool import *
 
