@@ -34,7 +34,7 @@ static bool is_utf8(const unsigned char *s)
 	return true;
 }
 
-bool given_is_name(const char *name)
+bool given_is_section(const char *name)
 {
 	static const char *const ours[] = { "-", ".", "..", "http", "https",
 					    "http:", "https:" };
@@ -48,7 +48,12 @@ bool given_is_name(const char *name)
 	for (p = name; *p; p++)
 		if (*p == '/' || (unsigned char)*p < ' ' || *p == 0x7f)
 			return false;
-	return is_utf8((const unsigned char *)name);
+	return true;
+}
+
+bool given_is_name(const char *name)
+{
+	return given_is_section(name) && is_utf8((const unsigned char *)name);
 }
 
 void given_list_fini(struct given_list *l)

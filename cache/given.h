@@ -38,8 +38,10 @@ struct given {
 	bool foreign;		/* the file is not one that we can replace */
 };
 
-/* Pure: whether this can be a name. */
+/* Pure: whether this can be a name; and one of the settings, who may have it in
+ * another encoding than UTF-8. */
 bool given_is_name(const char *name);
+bool given_is_section(const char *name);
 /* Pure: a file as text and back. 0; -EBADMSG; -EPROTO: of another version;
  * -ENOMEM. */
 int given_parse(const char *text, size_t len, struct given_list *out);

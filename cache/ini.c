@@ -129,7 +129,7 @@ static void begin_file(struct reader *r, const char *text)
 	struct conf *c = &r->scratch;
 	struct conf_file *f;
 
-	if (!given_is_name(text)) {
+	if (!given_is_section(text)) {
 		refuse(r, r->number, "[file]: not the name of a file (one "
 		       "component, none of http, https)");
 		return;

@@ -191,7 +191,7 @@ static const char *const wrong[][2] = {
 	{ "[file \"https\"]\n", ":1: " NOT_NAME },
 	{ "[file \"https:\"]\n", ":1: " NOT_NAME },
 	{ "[file \"-\"]\n", ":1: " NOT_NAME },
-	{ "[file \"\xe9t\xe9\"]\n", ":1: " NOT_NAME },
+	{ "[file \"\xe9\"]\n", ":1: [file \"\xe9\"] has no url" },
 	{ F "\n", ":1: [file \"a\"] has no url" },
 	{ "\n" F O, ":2: [file \"a\"] has no url" },
 	{ F "url = https://h/\n" F, ":3: [file \"a\"] is given twice" },
