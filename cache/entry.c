@@ -399,10 +399,13 @@ void entry_unconfirmed(struct entry *e, int error)
 	settled_run(&s);
 }
 
-void entry_set_size(struct entry *e, uint64_t size)
+int entry_set_size(struct entry *e, uint64_t size)
 {
+	const struct extent_set *p = &e->rec.present;
 	struct settled s = { 0 };
 
+	if (p->n && p->v[p->n - 1].end > size)
+		return -ESTALE;
 	pthread_mutex_lock(&e->lock);
 	e->rec.version.size = size;
 	e->dirty = true;
@@ -410,6 +413,7 @@ void entry_set_size(struct entry *e, uint64_t size)
 	settle_past_end_locked(e, &s);
 	pthread_mutex_unlock(&e->lock);
 	settled_run(&s);
+	return 0;
 }
 
 void entry_set_ranges(struct entry *e, enum plan_ranges ranges)

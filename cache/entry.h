@@ -202,8 +202,9 @@ void entry_unconfirmed(struct entry *e, int error);
  * without having it confirmed (RFC 9111, 4.2.4). Engine thread. */
 bool entry_is_strict(const struct entry *e);
 
-/* The length of a resource of unknown length turned out. Engine thread. */
-void entry_set_size(struct entry *e, uint64_t size);
+/* The length of a resource of unknown length turned out. Engine thread. 0;
+ * -ESTALE: more than that is here, of another version then. */
+int entry_set_size(struct entry *e, uint64_t size);
 
 /* Whether the origin honours ranges turned out. Engine thread. */
 void entry_set_ranges(struct entry *e, enum plan_ranges ranges);

@@ -168,7 +168,7 @@ static int take_data(struct transfer *t)
 	} else if (!err) {
 		if (v->size == REPLY_SIZE_UNKNOWN &&
 		    t->facts.size != REPLY_SIZE_UNKNOWN)
-			entry_set_size(e, t->facts.size);
+			err = entry_set_size(e, t->facts.size);
 		/* Asked for a range of this very version, it sends all. */
 		if (!t->facts.ranges)
 			entry_set_ranges(e, PLAN_RANGES_NO);
@@ -447,8 +447,8 @@ static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
 	}
 }
 
-/* The bytes turned out to be of another version, and not the new ones' first:
- * begin anew with nothing. */
+/* The bytes, or how many there are, turned out to be of another version, and not
+ * the new ones' first: begin anew with nothing. */
 static void restart_generation(struct transfer *t)
 {
 	struct entry *old = t->entry, *e = cache_supersede(old->cache, old);
@@ -474,13 +474,13 @@ static void body_done(struct transfer *t, CURLcode result, int64_t now)
 		entry_refuse(e, t->error);
 	} else if (t->done || result == CURLE_OK) {
 		if (t->end == PLAN_SIZE_UNKNOWN ? !transfer_saw_end(t) :
-						  t->pos < t->end) {
+						  t->pos < t->end)
 			failed(t, -EIO, now);
-		} else {
-			if (t->end == PLAN_SIZE_UNKNOWN)
-				entry_set_size(e, t->pos);
+		else if (t->end == PLAN_SIZE_UNKNOWN &&
+			 entry_set_size(e, t->pos))
+			restart_generation(t);
+		else
 			succeeded(e);
-		}
 	} else {
 		transport_failed(t, result, now);
 	}

@@ -33,6 +33,9 @@ static const char script[] =
 	"/off.bin gen=3000000/1 ranges=off\n"
 	"/chunked.bin gen=3000000/1 length=chunked ranges=off\n"
 	"/close.bin gen=3000000/1 length=close ranges=off\n"
+	"/shrinks.bin times=1 gen=5000000/1 length=chunked ranges=off "
+	"etag=same drop=4000000\n"
+	"/shrinks.bin gen=3000000/1 length=chunked ranges=off etag=same\n"
 	"/liar.bin gen=3000000/1 ranges=wrong-start\n"
 	"/empty.bin gen=0/1\n"
 	"/changes.bin times=1 gen=3000000/1 version=1\n"
@@ -446,6 +449,25 @@ static void test_no_validators(void)
 	check_whole("/neither.bin", 2, "no validators, version 2");
 }
 
+/* Of unknown length: it ends before what is here of it, whatever its ETag. */
+static void test_shrinks(void)
+{
+	static unsigned char buf[1000];
+	struct cache_info info;
+	struct cache_file *f;
+
+	if (!is_int(open_stat("/shrinks.bin", &f, &info), 0, "no length"))
+		return;
+	cache_info_fini(&info);
+	is_int(read_wait(f, buf, sizeof(buf), 4500000, sizeof(buf)), -ESTALE,
+	       "it is shorter than what is here: another version");
+	is_int(read_wait(f, buf, sizeof(buf), 3500000, sizeof(buf)),
+	       sizeof(buf), "what was here can be read on");
+	ok(is_content(buf, sizeof(buf), 3500000, 1, 1), "as it was");
+	cache_close(f);
+	check_whole("/shrinks.bin", 1, "the shorter one");
+}
+
 static int find_secret(const char *path, const struct stat *st, int flag,
 		       struct FTW *ftw)
 {
@@ -840,6 +862,7 @@ int main(void)
 	test_random_reads();
 	test_versions();
 	test_no_validators();
+	test_shrinks();
 	test_no_store();
 	test_strict();
 	test_liar();
