@@ -258,7 +258,9 @@ copy_headers = yes
             r = ask(d, url, If_None_Match=r["ETag"])
             equal((r.status, r["Link"], r["Vary"], r["Content-Type"]),
                   (304, None, "Accept", None), "304: what caches need")
-    for path in glob.glob(d.cache + "/**/*.meta", recursive=True):
+    records = glob.glob(d.cache + "/**/*.meta", recursive=True)
+    equal(len(records), len(want), "records")
+    for path in records:
         with open(path) as f:
             text = f.read()
         ok("secret" not in text and "X-Hop" not in text, "not in the record")
@@ -363,7 +365,10 @@ header = X-Also: configured
     equal(seen(o, "/late.mp4", Authorization="Bearer a-token-of-ours",
                Referer=f"http://{d.http}/a-token-of-ours/x"), configured,
           "not our own token")
-    for path in glob.glob(d.cache + "/**/*.meta", recursive=True):
+    d.terminate()	# which writes the records
+    records = glob.glob(d.cache + "/**/*.meta", recursive=True)
+    equal(len(records), 4, "records")
+    for path in records:
         with open(path) as f:
             ok("secret" not in f.read(), "not in the record")
     ok("secret" not in d.log(), "not in the log")
