@@ -357,16 +357,6 @@ static enum cache_found look(const struct request *r, unsigned status)
 	return found;
 }
 
-/* What is not to be kept is not fetched ahead either. */
-static bool may_be_kept(const struct request *r)
-{
-	struct field f;
-
-	return !fields_find(r->info->fields, MHD_HTTP_HEADER_CACHE_CONTROL,
-			    &f) ||
-	       !memmem(f.value, f.value_len, "no-store", 8);
-}
-
 static void go_ahead(struct request *r)
 {
 	char *fields = NULL;
@@ -377,12 +367,14 @@ static void go_ahead(struct request *r)
 	free(fields);
 }
 
-/* The first look at what is asked for. */
+/* The first look at what is asked for. What is not to be kept is not fetched
+ * ahead either. */
 static void begin(struct request *r, unsigned status)
 {
 	r->found = look(r, status);
 	r->looked = true;
-	if (!r->head && status != MHD_HTTP_NOT_MODIFIED && may_be_kept(r))
+	if (!r->head && status != MHD_HTTP_NOT_MODIFIED &&
+	    headers_may_be_kept(r->info->fields))
 		go_ahead(r);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cache/fresh.h"
 #include "cache/url.h"
 
 #define OCTETS "application/octet-stream"
@@ -51,6 +52,17 @@ const char *headers_media_type(const struct conf_list *types, const char *sent,
 	if (len && (len != strlen(OCTETS) || strncasecmp(sent, OCTETS, len)))
 		return sent;
 	return guess ? guess : OCTETS;
+}
+
+bool headers_may_be_kept(const char *fields)
+{
+	struct fresh_headers h = FRESH_HEADERS_INIT;
+	struct field f;
+
+	while (fields_next(&fields, &f))
+		if (field_is(&f, "Cache-Control"))
+			fresh_cache_control(&h, f.value, f.value_len);
+	return !h.no_store;
 }
 
 void headers_date(time_t t, char out[HEADERS_DATE_SIZE])

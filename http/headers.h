@@ -30,6 +30,9 @@ enum cache_found headers_join(enum cache_found a, enum cache_found b);
 const char *headers_media_type(const struct conf_list *types, const char *sent,
 			       const char *name);
 
+/* Whether an answer with these fields (fields.h) may be kept: no no-store. */
+bool headers_may_be_kept(const char *fields);
+
 /* An IMF-fixdate (RFC 9110, 5.6.7); "" for a time that is none. */
 #define HEADERS_DATE_SIZE 32
 void headers_date(time_t t, char out[HEADERS_DATE_SIZE]);

@@ -88,6 +88,27 @@ static void test_media_type(void)
 		       cases[i].name ? cases[i].name : "no name");
 }
 
+static void test_may_be_kept(void)
+{
+	static const struct {
+		const char *fields;
+		bool want;
+	} cases[] = {
+		{ NULL, true },
+		{ "Cache-Control: max-age=60\n", true },
+		{ "Cache-Control: no-store\n", false },
+		{ "cache-control: max-age=60, No-Store\n", false },
+		{ "Cache-Control: private\nVary: a\n"
+		  "Cache-Control: no-store\n", false },
+		{ "Cache-Control: x=\"no-store\"\n", true },
+		{ "X-Note: no-store\n", true },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		ok(headers_may_be_kept(cases[i].fields) == cases[i].want,
+		   "%zu: %s", i, cases[i].want ? "kept" : "not kept");
+}
+
 static void test_date(void)
 {
 	static const struct {
@@ -146,6 +167,7 @@ int main(void)
 {
 	test_x_cache();
 	test_media_type();
+	test_may_be_kept();
 	test_date();
 	test_age();
 	test_replaced();
