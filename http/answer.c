@@ -144,14 +144,11 @@ static const char *media_type(const struct request *r)
 				  r->info->content_type, r->resource->name);
 }
 
-/* One of our own, unless the settings say something else. */
-static void put(const struct request *r, struct MHD_Response *response,
-		const char *name, const char *value)
+/* One of our own: the settings may not say these (response_header). */
+static void put(struct MHD_Response *response, const char *name,
+		const char *value)
 {
-	const struct field f = { .name = name, .name_len = strlen(name) };
-
-	if (!headers_replaced(&r->origin->response_header, &f))
-		MHD_add_response_header(response, name, value);
+	MHD_add_response_header(response, name, value);
 }
 
 /* "Name: value", a line of fields.h or of the settings. */
@@ -207,15 +204,14 @@ static void put_history(const struct request *r,
 
 	snprintf(age, sizeof(age), "%llu",
 		 headers_age(info->generated, time(NULL)));
-	put(r, response, MHD_HTTP_HEADER_AGE, age);
+	put(response, MHD_HTTP_HEADER_AGE, age);
 	if (!fields_find(info->fields, MHD_HTTP_HEADER_DATE, &f)) {
 		headers_date(info->generated, date);
 		if (date[0])
-			put(r, response, MHD_HTTP_HEADER_DATE, date);
+			put(response, MHD_HTTP_HEADER_DATE, date);
 	}
-	put(r, response, MHD_HTTP_HEADER_VIA, "1.1 spoolfs");
-	put(r, response, "X-Cache",
-	    headers_x_cache(r->found, info->unconfirmed));
+	put(response, MHD_HTTP_HEADER_VIA, "1.1 spoolfs");
+	put(response, "X-Cache", headers_x_cache(r->found, info->unconfirmed));
 }
 
 static void put_content(const struct request *r, unsigned status,
@@ -226,16 +222,16 @@ static void put_content(const struct request *r, unsigned status,
 	if (r->parts) {
 		snprintf(value, sizeof(value),
 			 "multipart/byteranges; boundary=%s", r->boundary);
-		put(r, response, MHD_HTTP_HEADER_CONTENT_TYPE, value);
+		put(response, MHD_HTTP_HEADER_CONTENT_TYPE, value);
 		return;
 	}
 	if (status != MHD_HTTP_NOT_MODIFIED)
-		put(r, response, MHD_HTTP_HEADER_CONTENT_TYPE, media_type(r));
+		put(response, MHD_HTTP_HEADER_CONTENT_TYPE, media_type(r));
 	if (status == MHD_HTTP_PARTIAL_CONTENT) {
 		snprintf(value, sizeof(value),
 			 "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, r->start,
 			 r->end - 1, size_of(r));
-		put(r, response, MHD_HTTP_HEADER_CONTENT_RANGE, value);
+		put(response, MHD_HTTP_HEADER_CONTENT_RANGE, value);
 	}
 }
 
@@ -254,12 +250,12 @@ static void add_headers(struct request *r, unsigned status,
 	const struct range_validators ours = validators(r);
 
 	if (ours.etag)
-		put(r, response, MHD_HTTP_HEADER_ETAG, ours.etag);
+		put(response, MHD_HTTP_HEADER_ETAG, ours.etag);
 	if (ours.last_modified)
-		put(r, response, MHD_HTTP_HEADER_LAST_MODIFIED,
+		put(response, MHD_HTTP_HEADER_LAST_MODIFIED,
 		    ours.last_modified);
 	if (size_of(r) != CACHE_SIZE_UNKNOWN)
-		put(r, response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+		put(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
 	put_content(r, status, response);
 	put_kept(r, status, response);
 	put_history(r, response);
