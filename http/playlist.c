@@ -154,6 +154,7 @@ bool playlist_sniff(enum playlist_kind kind, const char *text, size_t len)
 /* One of the bases that hold where the scan is. */
 struct level {
 	unsigned depth;		/* of its element */
+	bool turned;		/* it, or one above, is not what the author wrote */
 	struct playlist_base base;
 	struct level *above;
 };
@@ -224,24 +225,23 @@ static int replace(struct rewriter *w, const struct playlist_ref *ref,
 	return rc;
 }
 
-/* The base for a reference. One that is a base itself is relative to what is
- * above, not to a base beside it. */
-static const struct playlist_base *base_of(const struct rewriter *w,
-					   const struct playlist_ref *ref)
+/* The level of the base for a reference; NULL: the document's own. One that is
+ * a base itself is relative to what is above, not to a base beside it. */
+static const struct level *level_of(const struct rewriter *w,
+				    const struct playlist_ref *ref)
 {
 	const struct level *l = w->levels;
 
 	while (l && (l->depth > ref->depth ||
 		     (ref->role == PLAYLIST_BASE && l->depth == ref->depth)))
 		l = l->above;
-	if (!l || ref->role == PLAYLIST_TOP)
-		return playlist_turner_top(w->turner);
-	return &l->base;
+	return ref->role == PLAYLIST_TOP ? NULL : l;
 }
 
 /* Of several bases in one place the first is what references are held against. */
 static int add_level(struct rewriter *w, const struct playlist_base *above,
-		     const struct playlist_ref *ref, const char *shown)
+		     const struct playlist_ref *ref, const char *shown,
+		     bool turned)
 {
 	struct level *l;
 	int rc;
@@ -257,6 +257,7 @@ static int add_level(struct rewriter *w, const struct playlist_base *above,
 		return rc;
 	}
 	l->depth = ref->depth;
+	l->turned = turned;
 	l->above = w->levels;
 	w->levels = l;
 	return 0;
@@ -271,17 +272,35 @@ static void remove_level(struct rewriter *w)
 	free(l);
 }
 
+/* A base below one that has become a path: libavformat resolves none against
+ * such a one. */
+static int turn_base(struct rewriter *w, const struct level *above,
+		     const char *ref, char **out)
+{
+	const struct playlist_base base = { .url = above->base.url };
+
+	return playlist_turn(w->turner, &base, ref, out);
+}
+
 static int on_ref(void *ctx, const struct playlist_ref *ref)
 {
 	struct rewriter *w = ctx;
-	const struct playlist_base *base = base_of(w, ref);
+	const struct level *l = level_of(w, ref);
+	const struct playlist_base *base =
+		l ? &l->base : playlist_turner_top(w->turner);
+	bool above = l && l->turned;
 	char *turned = NULL;
-	int rc = playlist_turn(w->turner, base, ref->text, &turned);
+	int rc;
 
+	if (ref->role == PLAYLIST_BASE && above)
+		rc = turn_base(w, l, ref->text, &turned);
+	else
+		rc = playlist_turn(w->turner, base, ref->text, &turned);
 	if (rc > 0)
 		rc = replace(w, ref, turned);
 	if (rc == 0 && ref->role == PLAYLIST_BASE)
-		rc = add_level(w, base, ref, turned ? turned : ref->text);
+		rc = add_level(w, base, ref, turned ? turned : ref->text,
+			       turned || above);
 	free(turned);
 	return rc;
 }

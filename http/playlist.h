@@ -7,7 +7,7 @@
  * password). What is rewritten becomes a path ("/https/HOST/…"), so that it
  * holds under whatever name the client has reached the endpoint; in formats
  * whose readers take such a path for a local file (M3U, PLS, XSPF, ASX) a URL
- * with the Host of the client.
+ * with the Host of the client. A base below one that is rewritten is, too.
  *
  *   playlist.c        which documents, and rewriting: any format
  *   playlist_list.c   where the references are in lines: HLS, M3U, PLS

@@ -426,4 +426,21 @@ def redirected(s):
             o.stop()
 
 
+@case
+def dash_bases(s):
+    "a base of an MPD below another, which leads elsewhere"
+    source, www = clip(s), s.folder("www")
+    os.mkdir(os.path.join(www, "parts"))
+    write(s, source, "-f", "dash", "-seg_duration", "1", "-use_template", "1",
+          "-use_timeline", "0", os.path.join(www, "parts", "a.mpd"))
+    with open(os.path.join(www, "parts", "a.mpd")) as f:
+        text = re.sub(r"(<Representation[^>]*>)", r"\1<BaseURL>parts/</BaseURL>",
+                      f.read())
+    far = s.origin(root=www)
+    s.write("here/b.mpd", text.replace(
+        "<Period", f"<BaseURL>{far.url('/')}</BaseURL><Period", 1))
+    o, d = s.origin(root=s.dir + "/here"), s.spoolfs(mount=False)
+    equal(play(s, d.url(o.url("/b.mpd"))), play(s, o.url("/b.mpd")), "packets")
+
+
 main()
