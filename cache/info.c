@@ -64,15 +64,21 @@ int entry_info_locked(const struct entry *e, struct cache_info *out)
 	return 0;
 }
 
-bool entry_is_strict(const struct entry *e)
+void entry_control(const struct entry *e, struct fresh_headers *h)
 {
-	struct fresh_headers h = FRESH_HEADERS_INIT;
 	const char *rest = e->rec.fields;
 	struct field f;
 
 	while (fields_next(&rest, &f))
 		if (field_is(&f, "Cache-Control"))
-			fresh_cache_control(&h, f.value, f.value_len);
+			fresh_cache_control(h, f.value, f.value_len);
+}
+
+bool entry_is_strict(const struct entry *e)
+{
+	struct fresh_headers h = FRESH_HEADERS_INIT;
+
+	entry_control(e, &h);
 	return h.must_revalidate || h.no_cache;
 }
 

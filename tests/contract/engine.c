@@ -50,6 +50,9 @@ static const char script[] =
 	"/must.bin " MUST
 	"/must-not.bin times=1 gen=1000/1 header=\"Cache-Control: no-cache\"\n"
 	"/must-not.bin status=501\n"
+	"/mute.bin times=1 gen=1000/1 header=\"Cache-Control: no-cache\"\n"
+	"/mute.bin times=1 gen=1000/1\n"
+	"/mute.bin status=501\n"
 	"/folder redirect=/folder/\n"
 	"/moved.bin redirect=/film.bin\n"
 	"/loop.bin redirect=/loop.bin\n"
@@ -520,6 +523,9 @@ static void test_strict(void)
 	is_int(open_unconfirmed("/must.bin"), 0, "is, after two more tries");
 	is_int(open_unconfirmed("/must-not.bin"), 0, "or its origin refuses");
 	is_int(open_error("/must-not.bin"), -EIO, "and it is not used");
+	is_int(open_unconfirmed("/mute.bin"), 0, "that is so …");
+	is_int(open_unconfirmed("/mute.bin"), 0, "confirmed without a word,");
+	is_int(open_error("/mute.bin"), -EIO, "… still");
 }
 
 static void test_liar(void)
