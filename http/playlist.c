@@ -3,6 +3,7 @@
 #include "playlist.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -272,6 +273,46 @@ static void remove_level(struct rewriter *w)
 	free(l);
 }
 
+static int put_base(struct rewriter *w, const struct playlist_ref *ref,
+		    const char *url)
+{
+	char *open = NULL, *close = NULL;
+	int rc = -ENOMEM;
+
+	if (asprintf(&open, "<%sBaseURL>", ref->text) < 0)
+		open = NULL;
+	if (asprintf(&close, "</%sBaseURL>", ref->text) < 0)
+		close = NULL;
+	if (open && close)
+		rc = replace(w, ref, open);
+	if (rc == 0)
+		rc = put_xml(w, url);
+	if (rc == 0)
+		rc = put(w, close, strlen(close));
+	free(open);
+	free(close);
+	return rc;
+}
+
+/* Where plain references lead elsewhere, the document gets a base by which they
+ * lead back: what an element inherits from the one around it is relative to its
+ * own base, which is not known yet where it stands. */
+static int add_home(struct rewriter *w, const struct playlist_ref *ref)
+{
+	const struct playlist_base *top = playlist_turner_top(w->turner);
+	struct playlist_ref base = *ref;
+	char *folder = NULL;
+	int rc = top->near ? 0 : playlist_turn(w->turner, top, "./", &folder);
+
+	base.text = "";
+	if (rc > 0)
+		rc = put_base(w, ref, folder);
+	if (rc == 0 && folder)
+		rc = add_level(w, top, &base, folder, true);
+	free(folder);
+	return rc;
+}
+
 /* A base below one that has become a path: libavformat resolves none against
  * such a one. */
 static int turn_base(struct rewriter *w, const struct level *above,
@@ -292,6 +333,8 @@ static int on_ref(void *ctx, const struct playlist_ref *ref)
 	char *turned = NULL;
 	int rc;
 
+	if (ref->role == PLAYLIST_HOME)
+		return add_home(w, ref);
 	if (ref->role == PLAYLIST_BASE && above)
 		rc = turn_base(w, l, ref->text, &turned);
 	else

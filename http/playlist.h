@@ -7,7 +7,9 @@
  * password). What is rewritten becomes a path ("/https/HOST/…"), so that it
  * holds under whatever name the client has reached the endpoint; in formats
  * whose readers take such a path for a local file (M3U, PLS, XSPF, ASX) a URL
- * with the Host of the client. A base below one that is rewritten is, too.
+ * with the Host of the client. A base below one that is rewritten is, too. An
+ * MPD whose plain references would lead elsewhere gets a BaseURL, by which they
+ * lead back as they stand.
  *
  *   playlist.c        which documents, and rewriting: any format
  *   playlist_list.c   where the references are in lines: HLS, M3U, PLS

@@ -12,6 +12,9 @@ enum playlist_role {
 	PLAYLIST_BASE,		/* a base for what is at this depth and below;
 				   itself relative to what is above */
 	PLAYLIST_TOP,		/* relative to the document's own URL */
+	PLAYLIST_HOME,		/* none: an empty place where a base for all of
+				   the document, which has none, can stand; text
+				   is the prefix of its elements, "mpd:" */
 };
 
 enum playlist_quoting {

@@ -413,6 +413,34 @@ static int scan_attributes(struct xml *x, struct span element)
 	return rc;
 }
 
+/* Where the next start tag of this name is; at the end without one. */
+static size_t next_tag(const struct xml *x, const char *name)
+{
+	const char *p = x->text + x->pos, *end = x->text + x->len;
+
+	while ((p = memmem(p, (size_t)(end - p), name, strlen(name))) &&
+	       p[-1] != '<' && p[-1] != ':')
+		p++;
+	return p ? (size_t)(p - x->text) : x->len;
+}
+
+/* Behind the start tag of the root: of an MPD without a base of its own. */
+static int report_home(struct xml *x, struct span element)
+{
+	struct span name = local(x, element);
+	struct span prefix = { element.start, name.start };
+	const struct playlist_ref ref = {
+		.start = x->pos, .end = x->pos, .text = x->value,
+		.role = PLAYLIST_HOME, .depth = x->depth,
+	};
+
+	if (x->places != dash || !equals(x, &name, "MPD") ||
+	    next_tag(x, "BaseURL") < next_tag(x, "Period") ||
+	    !decode(x, &prefix, true))
+		return 0;
+	return x->scan->ref(x->scan->ctx, &ref);
+}
+
 static int scan_start_tag(struct xml *x)
 {
 	const struct place *p;
@@ -431,8 +459,10 @@ static int scan_start_tag(struct xml *x)
 	}
 	if (x->pos < x->len)
 		x->pos++;
+	if (x->depth == 1)
+		rc = report_home(x, element);
 	p = find_place(x, element, NULL);
-	return p ? scan_text(x, p) : 0;
+	return rc == 0 && p ? scan_text(x, p) : rc;
 }
 
 static int scan_markup(struct xml *x)

@@ -428,7 +428,7 @@ def redirected(s):
 
 @case
 def dash_bases(s):
-    "a base of an MPD below another, which leads elsewhere"
+    "a base below another, which leads elsewhere or is that of a redirect"
     source, www = clip(s), s.folder("www")
     os.mkdir(os.path.join(www, "parts"))
     write(s, source, "-f", "dash", "-seg_duration", "1", "-use_template", "1",
@@ -436,11 +436,20 @@ def dash_bases(s):
     with open(os.path.join(www, "parts", "a.mpd")) as f:
         text = re.sub(r"(<Representation[^>]*>)", r"\1<BaseURL>parts/</BaseURL>",
                       f.read())
+    moved, n = re.subn(r"(?s)(<Representation[^>]*>)(.*?)(<SegmentTemplate.*?"
+                       r"</SegmentTemplate>)", r"\3\1\2", text)
+    equal(n, 2, "templates above a base")
+    s.write("www/a.mpd", moved)
     far = s.origin(root=www)
     s.write("here/b.mpd", text.replace(
         "<Period", f"<BaseURL>{far.url('/')}</BaseURL><Period", 1))
-    o, d = s.origin(root=s.dir + "/here"), s.spoolfs(mount=False)
-    equal(play(s, d.url(o.url("/b.mpd"))), play(s, o.url("/b.mpd")), "packets")
+    o = s.origin(f"/x/y.mpd redirect={far.url('/a.mpd')}\n",
+                 root=s.dir + "/here")
+    d = s.spoolfs(mount=False)
+    want = play(s, far.url("/a.mpd"))
+    equal(play(s, o.url("/b.mpd")), want, "from the origin")
+    for path in ("/b.mpd", "/x/y.mpd"):
+        equal(play(s, d.url(o.url(path))), want, path)
 
 
 main()

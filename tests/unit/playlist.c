@@ -65,6 +65,8 @@ static const struct golden {
 	  "/http/example.com/m/reference.asx", "/" },
 	{ "redirected.m3u8", "https://cdn.example:8443/a/b/redirected.m3u8?t=1",
 	  "/https/example.com/x/redirected.m3u8", "/" },
+	{ "redirected.mpd", "https://cdn.example:8443/a/b/redirected.mpd?t=1",
+	  "/https/example.com/x/redirected.mpd", "/" },
 };
 
 /* GOLDEN=FOLDER writes there what comes out, to be looked at. */
