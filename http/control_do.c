@@ -281,14 +281,6 @@ struct listing {
 	bool any;
 };
 
-/* A file without a name; in memory when the disk can't have one. */
-static int open_scratch(const char *dir)
-{
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	return fd < 0 ? memfd_create("entries", MFD_CLOEXEC) : fd;
-}
-
 static int list_one(void *ctx, const struct cache_view *v)
 {
 	struct listing *l = ctx;
@@ -320,30 +312,19 @@ static int list_url(struct cache *c, const char *url, struct listing *l)
 	return rc;
 }
 
-/* Takes fd. */
-static enum MHD_Result respond_listing(struct call *call, int fd, off_t size)
+/* Into fd. 0 with *size; -EIO: it does not take them; other -errno. */
+static int write_entries(struct cache *c, const struct ask *a, int fd,
+			 off_t *size)
 {
-	struct MHD_Response *response =
-		MHD_create_response_from_fd64((uint64_t)size, fd);
-
-	if (!response)
-		close(fd);
-	return call_respond(call, MHD_HTTP_OK, response, "application/json");
-}
-
-static enum MHD_Result do_entries(struct call *call, const struct ask *a)
-{
-	struct cache *c = call->control->cache;
 	struct listing l = { .state = a->state };
-	int fd = open_scratch(call->control->setup.cache_dir), copy, rc;
-	off_t size;
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), rc;
 
-	if (fd < 0)
-		return call_fail(call, -errno, NULL);
-	l.out = fdopen(fd, "w");
+	l.out = own < 0 ? NULL : fdopen(own, "w");
 	if (!l.out) {
-		close(fd);
-		return call_fail(call, -ENOMEM, NULL);
+		rc = -errno;
+		if (own >= 0)
+			close(own);
+		return rc;
 	}
 	putc('[', l.out);
 	if (a->url)
@@ -352,17 +333,34 @@ static enum MHD_Result do_entries(struct call *call, const struct ask *a)
 		rc = cache_each(c, a->state == ASK_ACTIVE ||
 				a->state == ASK_LOADED, list_one, &l);
 	fputs("\n]\n", l.out);
-	size = ftello(l.out);
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (rc == 0 && (fflush(l.out) != 0 || copy < 0))
-		rc = -errno;
+	*size = ftello(l.out);
+	if (rc == 0 && (fflush(l.out) != 0 || ferror(l.out)))
+		rc = -EIO;
 	fclose(l.out);
-	if (rc < 0) {
-		if (copy >= 0)
-			close(copy);
-		return call_fail(call, rc, NULL);
+	return rc;
+}
+
+/* In a file without a name; in memory when the disk is full or fails. */
+static enum MHD_Result do_entries(struct call *call, const struct ask *a)
+{
+	struct control *c = call->control;
+	int fd = open(c->setup.cache_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct MHD_Response *response;
+	off_t size;
+	int rc = fd < 0 ? -EIO : write_entries(c->cache, a, fd, &size);
+
+	if (rc == -EIO) {
+		if (fd >= 0)
+			close(fd);
+		fd = memfd_create("entries", MFD_CLOEXEC);
+		rc = fd < 0 ? -errno : write_entries(c->cache, a, fd, &size);
 	}
-	return respond_listing(call, copy, size);
+	response = rc < 0 ? NULL :
+		   MHD_create_response_from_fd64((uint64_t)size, fd);
+	if (!response && fd >= 0)
+		close(fd);
+	return rc < 0 ? call_fail(call, rc, NULL) :
+	       call_respond(call, MHD_HTTP_OK, response, "application/json");
 }
 
 /* A name that is no UTF-8 can't be said. */

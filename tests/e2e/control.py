@@ -189,6 +189,21 @@ def nonsense(s):
 # ---- insight -----------------------------------------------------------------
 
 @case
+def full(s):
+    "entries are shown when the disk of the cache is full"
+    o = s.origin()
+    d = s.spoolfs(mount=False, cache=s.tmpfs("4M"), options={"min_free": "0"})
+    url = o.url("/gen/64K/1.mp4")
+    fetch(d.url(url))
+    equal(ask(d, "POST", "/pin", {"url": url})[0], 200, "pin")
+    with open(f"{d.cache}/filling", "wb", 0) as f:
+        fails_with(errno.ENOSPC, "filling the disk", lambda: [
+            f.write(bytes(4096)) for _ in range(4096)])
+    status, views = ask(d, "GET", "/entries")
+    equal((status, [v["url"] for v in views]), (200, [url]), "entries")
+
+
+@case
 def latin(s):
     "a name and a cache folder that are no UTF-8 hide nothing else"
     ini = s.write("latin.ini", '[file "caf\xe9"]\nurl = http://h/a\n'
