@@ -45,10 +45,15 @@ enum MHD_Result call_respond(struct call *call, unsigned status,
 static struct MHD_Response *json_response(json_t *object)
 {
 	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	struct MHD_Response *response = NULL;
 
 	json_decref(object);
-	return text ? MHD_create_response_from_buffer(
-			      strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
+	if (text)
+		response = MHD_create_response_from_buffer(
+			strlen(text), text, MHD_RESPMEM_MUST_FREE);
+	if (!response)
+		free(text);
+	return response;
 }
 
 enum MHD_Result call_json(struct call *call, unsigned status, json_t *object)

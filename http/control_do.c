@@ -244,14 +244,17 @@ static enum MHD_Result do_log_level(struct call *call, const struct ask *a)
 
 static enum MHD_Result do_page(struct call *call, const struct ask *a)
 {
+	struct MHD_Response *response;
 	struct control_page page;
 
 	(void)a;
 	if (control_page(call->control->cache, "metrics", true, true, &page) < 0)
 		return MHD_NO;
-	return call_respond(call, page.status, MHD_create_response_from_buffer(
-				    page.len, page.text, MHD_RESPMEM_MUST_FREE),
-			    page.type);
+	response = MHD_create_response_from_buffer(page.len, page.text,
+						   MHD_RESPMEM_MUST_FREE);
+	if (!response)
+		free(page.text);
+	return call_respond(call, page.status, response, page.type);
 }
 
 static enum MHD_Result do_status(struct call *call, const struct ask *a)
