@@ -30,9 +30,14 @@ int ctl_complain(const char *fmt, ...)
 void ctl_put(const char *s)
 {
 	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
+		unsigned char c = (unsigned char)*s, next = (unsigned char)s[1];
 
-		putchar(c < 0x20 || c >= 0x7f ? '?' : c);
+		if (c == 0xc2 && next >= 0x80 && next < 0xa0) {	/* C1 */
+			putchar('?');
+			s++;
+		} else {
+			putchar(c < 0x20 || c == 0x7f ? '?' : c);
+		}
 	}
 }
 

@@ -71,7 +71,8 @@ int ctl_log_level(struct ctl *ctl);
 /* One line on stderr. EXIT_FAILURE. */
 int ctl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Text from outside, which must not drive a terminal. */
+/* Text from outside, UTF-8, whose controls must not drive a terminal: each is a
+ * '?'. */
 void ctl_put(const char *s);
 /* An object as a line; takes it. EXIT_SUCCESS, or EXIT_FAILURE after a
  * complaint (NULL: no memory). */

@@ -213,6 +213,12 @@ def naming(s):
     url = o.url("/gen/1K/1.bin")
     equal(rows(s, d, "add", "film", url), [{"name": "film", "url": url}],
           "add")
+    ctl(s, d, "add", "Amélie", url)
+    ctl(s, d, "add", "\u009bJ", url)
+    equal([x.split("\t")[0] for x in ctl(s, d, "names").splitlines()],
+          ["given", "Amélie", "film", "?J"], "names for people")
+    for name in ("Amélie", "\u009bJ"):
+        ctl(s, d, "remove", name)
     ctl(s, d, "add", "film", o.url("/other"), status=1)
     ctl(s, d, "add", "a/b", url, status=1)
     ctl(s, d, "add", "film", "nonsense", status=1)
