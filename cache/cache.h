@@ -190,9 +190,11 @@ void cache_return(struct cache_loan *loan);	/* whatever it said */
 /* As cache_read, but instead of copying says where the bytes are: a
  * descriptor of the data file (owned by f, valid until cache_close) and how
  * many bytes from off on may be taken from it (at most len). A descriptor of -1
- * says that they are in no file (the disk would not take them): cache_read. */
+ * says that they are in no file (the disk would not take them): cache_read. To
+ * the totals of command.h a read is what is taken then, as cache_taken is told. */
 ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 		      size_t min);
+void cache_taken(struct cache_file *f, size_t len);
 
 /* Say beforehand how far f, once bound, will be read in sequence: up to end,
  * and no further (a closed range of HTTP), so that this is fetched as a whole

@@ -386,9 +386,14 @@ ssize_t cache_read_fd(struct cache_file *f, int *fd, size_t len, uint64_t off,
 			continue;
 		}
 		*fd = where == IN_MEMORY ? -1 : data;
-		return counted(e, n);
+		return n;
 	}
 	return err;
+}
+
+void cache_taken(struct cache_file *f, size_t len)
+{
+	count_read(&f->entry->cache->counts, len);
 }
 
 /* Whether these bytes, which are present, are in memory still. */

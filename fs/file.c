@@ -465,6 +465,7 @@ static int splice_read(struct park *p)
 		.fd = fd,
 		.pos = p->off,
 	};
+	cache_taken(p->file, n);
 	/* Whatever it says, it has replied. */
 	fuse_reply_data(p->req, &pages, 0);
 	return 0;

@@ -170,6 +170,7 @@ static struct MHD_Response *from_file(struct request *r, int data)
 		return NULL;
 	}
 	r->sent = body_length(r);
+	cache_taken(r->file, r->sent);
 	r->from_file = true;
 	r->body = (struct watch_body){ .socket = info->connect_fd,
 				       .data = data, .end = r->end };

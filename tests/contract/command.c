@@ -505,6 +505,7 @@ static void test_totals(void)
 	struct cache_info info;
 	struct cache_file *f;
 	char buf[4096];
+	int fd;
 
 	cache_totals(cache, &before);
 	is_int(fetch_all("/count.bin"), 0, "one more");
@@ -513,9 +514,14 @@ static void test_totals(void)
 	cache_info_fini(&info);
 	for (int i = 0; i < 10; i++)
 		cache_read(f, buf, sizeof(buf), i * 4096, sizeof(buf));
+	is_int(cache_read_fd(f, &fd, FILM, 0, 1), FILM, "a look, no read");
 	cache_totals(cache, &after);
 	is_uint(after.reads - before.reads, 10, "ten reads");
 	is_uint(after.bytes_read - before.bytes_read, 40960, "of so many bytes");
+	cache_taken(f, FILM);
+	cache_totals(cache, &after);
+	is_uint(after.bytes_read - before.bytes_read, 40960 + FILM,
+		"what was taken counts");
 	is_uint(after.waits - before.waits, 0, "none waited");
 	is_uint(after.completed - before.completed, 1, "one complete file");
 	is_uint(after.bytes_fetched - before.bytes_fetched, FILM, "fetched");
