@@ -201,8 +201,6 @@ void entry_unconfirmed(struct entry *e, int error);
 /* Whether the origin forbids to use this version, once it is no longer fresh,
  * without having it confirmed (RFC 9111, 4.2.4). Engine thread. */
 bool entry_is_strict(const struct entry *e);
-/* Merge the kept Cache-Control into h. Likewise. */
-void entry_control(const struct entry *e, struct fresh_headers *h);
 
 /* The length of a resource of unknown length turned out. Engine thread. 0;
  * -ESTALE: more than that is here, of another version then. */

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fields.h"
+
 /* What is left of a field value. */
 struct scan {
 	const char *p, *end;
@@ -263,6 +265,15 @@ void fresh_cache_control(struct fresh_headers *h, const char *value, size_t len)
 		if (stop == end)
 			break;
 	}
+}
+
+void fresh_fields(struct fresh_headers *h, const char *fields)
+{
+	struct field f;
+
+	while (fields_next(&fields, &f))
+		if (field_is(&f, "Cache-Control"))
+			fresh_cache_control(h, f.value, f.value_len);
 }
 
 /* RFC 9111, 4.2.1 and 4.2.2. */

@@ -47,6 +47,9 @@ struct fresh_headers {
 void fresh_cache_control(struct fresh_headers *h, const char *value,
 			 size_t len);
 
+/* Likewise all such lines among these fields (fields.h). */
+void fresh_fields(struct fresh_headers *h, const char *fields);
+
 /* Until when (local clock) the response is fresh, given when the request was
  * sent and its response arrived: fresh while now < the result. Between
  * response_time (stale on arrival) and response_time + FRESH_LIFETIME_MAX.

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "entry.h"
-#include "fields.h"
 
 static int copy_string(char **dst, const char *src)
 {
@@ -64,21 +63,11 @@ int entry_info_locked(const struct entry *e, struct cache_info *out)
 	return 0;
 }
 
-void entry_control(const struct entry *e, struct fresh_headers *h)
-{
-	const char *rest = e->rec.fields;
-	struct field f;
-
-	while (fields_next(&rest, &f))
-		if (field_is(&f, "Cache-Control"))
-			fresh_cache_control(h, f.value, f.value_len);
-}
-
 bool entry_is_strict(const struct entry *e)
 {
 	struct fresh_headers h = FRESH_HEADERS_INIT;
 
-	entry_control(e, &h);
+	fresh_fields(&h, e->rec.fields);
 	return h.must_revalidate || h.no_cache;
 }
 

@@ -36,7 +36,7 @@ static time_t reply_fresh_until(const struct transfer *t)
 	/* What a 304 does not bring stays (RFC 9111, 3.2). */
 	if (t->reply.status == 304 &&
 	    !fields_find(t->reply.fields, "Cache-Control", &f))
-		entry_control(e, &h);
+		fresh_fields(&h, e->rec.fields);
 	h.changing = url_is_playlist(e->url->key, t->reply.content_type ?
 				     t->reply.content_type :
 				     e->rec.content_type);

@@ -57,11 +57,8 @@ const char *headers_media_type(const struct conf_list *types, const char *sent,
 bool headers_may_be_kept(const char *fields)
 {
 	struct fresh_headers h = FRESH_HEADERS_INIT;
-	struct field f;
 
-	while (fields_next(&fields, &f))
-		if (field_is(&f, "Cache-Control"))
-			fresh_cache_control(&h, f.value, f.value_len);
+	fresh_fields(&h, fields);
 	return !h.no_store;
 }
 
