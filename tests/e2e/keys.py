@@ -71,7 +71,7 @@ no_cache = *7.mp4 /gen/1000/8*
         if not asked:
             equal(rows, [], f"{path}: requests")
             continue
-        at_least(len(rows), 2, f"{path}: requests")
+        equal(len(rows), 4, f"{path}: requests")
         ok(all(r["status"] == 304 for r in rows), f"{path}: conditional")
 
 
