@@ -204,15 +204,19 @@ static size_t choose_counted_locked(struct list *l,
 				    uint64_t k, uint64_t id, double now,
 				    struct wanted *out)
 {
+	struct playlist_counted next[PLAYLIST_AHEAD_MAX];
 	char *previous = k ? playlist_template_url(t, k - 1, false) : NULL;
-	size_t n = 0, count = playlist_template_ahead(t, k, now);
-	bool goes_on;
+	size_t n = 0, count = 0;
 
-	goes_on = goes_on_locked(l, id, previous != NULL, previous ?
-				 playlist_segment_id(previous, 0) : 0);
+	if (goes_on_locked(l, id, previous != NULL, previous ?
+			   playlist_segment_id(previous, 0) : 0))
+		count = playlist_template_ahead(l->renditions.templates,
+						l->renditions.n_templates, t, k,
+						now, next);
 	free(previous);
-	for (uint64_t i = k + 1; goes_on && i <= k + count; i++) {
-		out[n].url = playlist_template_url(t, i, true);
+	for (size_t i = 0; i < count; i++) {
+		out[n].url = playlist_template_url(next[i].t, next[i].index,
+						   true);
 		out[n].start = 0;
 		out[n].end = CACHE_SIZE_UNKNOWN;
 		n += out[n].url != NULL;

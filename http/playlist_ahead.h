@@ -3,7 +3,8 @@
  * It remembers the media playlists of HLS and the MPDs of DASH that were served
  * last. Who has asked for two segments of one rendition in them, one after the
  * other, plays that rendition, and has its next ones fetched in the background
- * (cache_fetch), behind whoever waits. A playlist that is only looked at, or
+ * (cache_fetch), behind whoever waits; at the end of a Period of DASH, of the
+ * Representation of its id in the next. A playlist that is only looked at, or
  * probed, costs nothing.
  *
  * Any thread. One lock, a leaf; the cache is called without it.

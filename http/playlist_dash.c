@@ -33,6 +33,7 @@ struct walk {
 	bool dynamic;
 	double epoch;			/* availabilityStartTime; NAN: not said */
 	double start, duration;		/* of the Period, seconds; NAN: not said */
+	size_t period;			/* how many are behind us */
 	size_t seen, parts, urls;	/* see the limits in the header */
 	struct playlist_renditions r;
 };
@@ -311,6 +312,15 @@ static int add_equal(const struct walk *w, struct playlist_template *t)
 	return n ? playlist_template_add(t, 0, d, n) : -EINVAL;
 }
 
+static uint64_t id_hash(const xmlNode *n)
+{
+	char *id = attribute(n, "id");
+	uint64_t hash = playlist_segment_id(id ? id : "", 0);
+
+	xmlFree(id);
+	return hash;
+}
+
 static int make_template(struct walk *w, const char *media,
 			 struct playlist_template *t)
 {
@@ -322,6 +332,8 @@ static int make_template(struct walk *w, const char *media,
 	if (!t->timescale)
 		return -EINVAL;
 	t->first = inherited(w, false, "startNumber", 1);
+	t->period = w->period;
+	t->id = id_hash(w->levels[RENDITION].node);
 	t->epoch = w->epoch + w->start;
 	rc = set_url(w, media, t);
 	if (rc < 0)
@@ -502,6 +514,7 @@ static int walk_mpd(struct walk *w, xmlNode *mpd)
 			w->duration = whole - w->start;
 		rc = walk_period(w, n);
 		w->start += w->duration;
+		w->period++;
 	}
 	return rc;
 }

@@ -185,21 +185,37 @@ static bool is_there(const struct playlist_template *t,
 	return !t->dynamic || t->epoch + end / (double)t->timescale <= now;
 }
 
-size_t playlist_template_ahead(const struct playlist_template *t,
-			       uint64_t index, double now)
+static const struct playlist_template *
+in_next_period(const struct playlist_template *all, size_t n,
+	       const struct playlist_template *t)
+{
+	for (size_t i = 0; i < n; i++)
+		if (all[i].period == t->period + 1 && all[i].id == t->id)
+			return &all[i];
+	return NULL;
+}
+
+size_t playlist_template_ahead(const struct playlist_template *all, size_t n,
+			       const struct playlist_template *t,
+			       uint64_t index, double now,
+			       struct playlist_counted *out)
 {
 	const struct playlist_run *run;
 	size_t count = 0;
 	double ms = 0;
 	uint64_t k;
 
-	while (count < PLAYLIST_AHEAD_MAX &&
-	       (count < PLAYLIST_AHEAD || ms < PLAYLIST_AHEAD_MS)) {
-		run = run_of(t, index + count + 1, &k);
+	for (index++; t && count < PLAYLIST_AHEAD_MAX &&
+	     (count < PLAYLIST_AHEAD || ms < PLAYLIST_AHEAD_MS); index++) {
+		run = run_of(t, index, &k);
+		while (!run && (t = in_next_period(all, n, t))) {
+			index = 0;
+			run = run_of(t, index, &k);
+		}
 		if (!run || !is_there(t, run, k, now))
 			break;
 		ms += (double)run->d * 1000 / (double)t->timescale;
-		count++;
+		out[count++] = (struct playlist_counted){ t, index };
 	}
 	return count;
 }

@@ -32,6 +32,8 @@ struct playlist_template {
 	struct playlist_run *runs;
 	size_t n_runs;
 	uint64_t timescale;		/* units a second, > 0 */
+	uint64_t id;			/* of the Representation, a hash */
+	size_t period;			/* that it is in */
 	/* Where time 0 of the runs is on the clock, in seconds since 1970, when
 	 * not all segments need be there yet: one is when it has ended. */
 	bool dynamic;
@@ -59,8 +61,19 @@ bool playlist_template_find(const struct playlist_template *t, const char *key,
 char *playlist_template_url(const struct playlist_template *t, uint64_t index,
 			    bool sent);
 
-/* As playlist_segments_ahead; now: seconds since 1970. */
-size_t playlist_template_ahead(const struct playlist_template *t,
-			       uint64_t index, double now);
+/* A segment. */
+struct playlist_counted {
+	const struct playlist_template *t;
+	uint64_t index;
+};
+
+/* What to fetch ahead while segment index of t, one of the n of an MPD, is
+ * played: how many, as playlist_segments_ahead, and which. Behind the last one
+ * of a Period come those of the same Representation in the next. now: seconds
+ * since 1970. */
+size_t playlist_template_ahead(const struct playlist_template *all, size_t n,
+			       const struct playlist_template *t,
+			       uint64_t index, double now,
+			       struct playlist_counted *out);
 
 #endif

@@ -376,6 +376,24 @@ def dash_ahead(s):
 
 
 @case
+def dash_periods(s):
+    "DASH: behind the last segment of a Period the first ones of the next"
+    s.write("www/a.mpd", "<MPD>" + "".join(
+        "<Period duration='PT8S'><AdaptationSet><SegmentTemplate duration='4' "
+        f"media='gen/1000/{n}$Number$.m4s'/><Representation id='1'/>"
+        "</AdaptationSet></Period>" for n in (1, 2, 3)) + "</MPD>")
+    o, d = s.origin(root=s.dir + "/www"), s.spoolfs(mount=False)
+    path = "/gen/1000/{}.m4s".format
+    fetch(d.url(o.url("/a.mpd")))
+    for i in (11, 12):
+        fetch(d.url(o.url(path(i))))
+    for i in (21, 22):
+        wait_for(lambda: o.log(path(i)), f"segment {i}")
+        d.whole(o.url(path(i)))
+    equal(o.log(path(31)), [], "no more")
+
+
+@case
 def ahead_told(s):
     "what is fetched ahead is asked for with the headers that a client passes on"
     s.write("www/a.m3u8", HEAD + "".join(

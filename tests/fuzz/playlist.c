@@ -202,11 +202,14 @@ static void check_segments(const char *text, size_t len)
 }
 
 /* What is found in a template has the URL it was found by. */
-static void check_template(const struct playlist_template *t, uint64_t index)
+static void check_template(const struct playlist_renditions *r,
+			   const struct playlist_template *t, uint64_t index)
 {
+	struct playlist_counted next[PLAYLIST_AHEAD_MAX];
 	char *sent = playlist_template_url(t, index, true);
 	char *key = playlist_template_url(t, index, false), *again;
 	struct url *u;
+	size_t count;
 	uint64_t at;
 
 	must(!sent == !key);
@@ -219,9 +222,16 @@ static void check_template(const struct playlist_template *t, uint64_t index)
 		must(again && !strcmp(again, key));
 		free(again);
 	}
-	must(playlist_template_ahead(t, index, 1e9) <= PLAYLIST_AHEAD_MAX);
 	free(sent);
 	free(key);
+	count = playlist_template_ahead(r->templates, r->n_templates, t, index,
+					1e9, next);
+	must(count <= PLAYLIST_AHEAD_MAX);
+	for (size_t i = 0; i < count; i++) {
+		sent = playlist_template_url(next[i].t, next[i].index, true);
+		must(sent || !next[i].t->by_time);
+		free(sent);
+	}
 }
 
 static void check_dash(const char *text, size_t len)
@@ -239,7 +249,7 @@ static void check_dash(const char *text, size_t len)
 		check_list(&r.lists[i]);
 	for (size_t i = 0; i < r.n_templates; i++)
 		for (size_t k = 0; k < sizeof(indices) / sizeof(*indices); k++)
-			check_template(&r.templates[i], indices[k]);
+			check_template(&r, &r.templates[i], indices[k]);
 	playlist_renditions_fini(&r);
 }
 

@@ -161,17 +161,69 @@ static void test_ahead(void)
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct playlist_counted next[PLAYLIST_AHEAD_MAX];
 		struct playlist_renditions r;
 
 		if (!is_int(parse_template(table[i].mpd, table[i].attributes,
 					   table[i].timeline, &r), 0, "MPD %zu",
 			    i))
 			continue;
-		is_uint(playlist_template_ahead(r.templates, table[i].index,
-						table[i].now), table[i].want,
+		is_uint(playlist_template_ahead(r.templates, 1, r.templates,
+						table[i].index, table[i].now,
+						next), table[i].want,
 			"ahead %zu", i);
 		playlist_renditions_fini(&r);
 	}
+}
+
+/* The same Representation goes on in the next Period; PT4S a segment. */
+static void test_periods(void)
+{
+#define PERIOD(name, length, ids) "<Period duration='" length "'><BaseURL>" name \
+	"/</BaseURL><AdaptationSet><SegmentTemplate duration='4' " \
+	"media='$RepresentationID$-$Number$'/>" ids "</AdaptationSet></Period>"
+#define R(id) "<Representation id='" id "'/>"
+	static const char text[] = "<MPD>"
+		PERIOD("p", "PT8S", R("a") R("b") R("c"))
+		PERIOD("q", "PT4S", R("b") R("a"))
+		PERIOD("r", "PT20S", R("a") R("c")) "</MPD>";
+#undef R
+#undef PERIOD
+	static const struct {
+		size_t t;
+		uint64_t index;
+		const char *want[2];	/* NULL: none */
+	} table[] = {
+		{ 0, 0, { "p/a-2", "q/a-1" } },
+		{ 0, 1, { "q/a-1", "r/a-1" } },
+		{ 1, 0, { "p/b-2", "q/b-1" } },
+		{ 1, 1, { "q/b-1", NULL } },
+		{ 2, 1, { NULL, NULL } },
+		{ 4, 0, { "r/a-1", "r/a-2" } },
+		{ 5, 3, { "r/a-5", NULL } },
+	};
+	struct playlist_counted next[PLAYLIST_AHEAD_MAX];
+	struct playlist_renditions r;
+	size_t count;
+
+	is_int(parse(text, &r), 0, "Periods");
+	if (!is_uint(r.n_templates, 7, "templates"))
+		return;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		count = playlist_template_ahead(r.templates, r.n_templates,
+						&r.templates[table[i].t],
+						table[i].index, 0, next);
+		for (size_t k = 0; k < 2; k++) {
+			char *url = k < count ? playlist_template_url(
+				next[k].t, next[k].index, true) : NULL;
+
+			is_str(url ? url + strlen("https://h.example/d/") :
+			       NULL, table[i].want[k], "%zu behind %zu", k, i);
+			free(url);
+		}
+		ok(count <= 2, "no more behind %zu", i);
+	}
+	playlist_renditions_fini(&r);
 }
 
 /* Bases of every level, what is inherited, a list, two Periods. */
@@ -307,6 +359,7 @@ int main(void)
 	test_templates();
 	test_find();
 	test_ahead();
+	test_periods();
 	test_tree();
 	test_limits();
 	test_times();
