@@ -258,17 +258,31 @@ static bool is_on_disk(struct get *g, uint64_t *size)
 	return whole;
 }
 
+/* A complete file gets its final name a moment after it is complete. -1: it is
+ * not there. */
+static int open_data(struct get *g)
+{
+	int fd = -1;
+
+	for (int tries = 2; fd < 0 && tries > 0; tries--) {
+		json_t *where = ask_about(g, "/where");
+		const char *file = ctl_text(where, "file");
+
+		if (file)
+			fd = open(file, O_RDONLY | O_CLOEXEC);
+		json_decref(where);
+	}
+	return fd;
+}
+
 /* The descriptor outlives the file's being dropped; what is read of it is looked
  * at first, for a version that comes later has another file. */
 static int output(struct get *g)
 {
-	const char *to = g->ctl->output, *file;
-	json_t *where = ask_about(g, "/where");
+	const char *to = g->ctl->output;
+	int fd = open_data(g), rc;
 	uint64_t size;
-	int fd, rc;
 
-	file = ctl_text(where, "file");
-	fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0 || !is_on_disk(g, &size))
 		rc = ctl_complain("%s: not kept on the disk", g->urls[0]);
 	else if ((rc = copy_to(fd, to, size)) < 0)
@@ -276,7 +290,6 @@ static int output(struct get *g)
 		     ctl_complain("%s: %s", to, strerror(-rc));
 	if (fd >= 0)
 		close(fd);
-	json_decref(where);
 	return rc;
 }
 

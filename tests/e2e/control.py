@@ -289,6 +289,7 @@ def bringing(s):
     equal((data["url"], data["size"], data["cached"]),
           (url, 3 << 20, 3 << 20), "what is complete")
     v = wait_for(lambda: (e := entry(d, url))["complete"] and e, "the entry")
+    d.whole(url)
     where = ask(d, "GET", f"/where?url={quoted(url)}")[1]
     equal((where["http"], where["path"]), (d.url(url), None), "where")
     equal(sha256(where["file"]), gen_sha256(3 << 20, 1), "its bytes")

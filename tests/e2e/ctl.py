@@ -1,5 +1,8 @@
 """spoolctl: every command, for people and for programs."""
+import fcntl
+import http.server
 import pty
+import socketserver
 
 from spool import *
 
@@ -107,6 +110,38 @@ def copying(s):
         p.send_signal(signal.SIGINT)
         equal(p.communicate(timeout=20 * SLACK)[1], "", "nothing to say")
     equal(p.returncode, 130, "exit")
+
+
+@case
+def renamed(s):
+    "get finds a file that gets its final name just when it is looked for"
+    cache, data = s.folder("cache"), s.write("data", b"whole")
+    names = [data + ".part", data]
+
+    class Daemon(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            answer = {"file": names.pop(0)} if "/where" in self.path else \
+                [{"size": 5, "complete": True, "ranges": [[0, 5]]}]
+            self.wfile.write(json.dumps(answer).encode())
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    lock = s.write("cache/lock", f"pid={os.getpid()}\ncontrol={s.dir}/c\n")
+    with open(lock) as held, \
+            socketserver.UnixStreamServer(f"{s.dir}/c", Daemon) as server:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ctl(s, cache, "get", "-o", f"{s.dir}/copy", "http://h/a")
+        server.shutdown()
+    equal((read(f"{s.dir}/copy"), names), (b"whole", []), "the copy")
 
 
 @case
