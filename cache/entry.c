@@ -11,7 +11,6 @@
 #include "fields.h"
 #include "io.h"
 #include "latest.h"
-#include "rules.h"
 
 enum waiter_state { WAITER_NEW, WAITER_PUBLISHED, WAITER_SETTLED,
 		    WAITER_CANCELLED };
@@ -510,26 +509,6 @@ int entry_copy_locked(const struct entry *e, void *buf, size_t len,
 		}
 	}
 	return err;
-}
-
-bool entry_fresh_locked(const struct entry *e, const struct cache_file *f)
-{
-	return e->checks != f->checks || e->checked_ms > f->opened_ms ||
-	       time(NULL) < entry_fresh_until_locked(e);
-}
-
-time_t entry_fresh_until_locked(const struct entry *e)
-{
-	const struct conf_origin *o = conf_origin(cache_conf(e->cache),
-						  e->url->key);
-
-	if (rules_path_fits(&o->no_cache, e->url->key))
-		return 0;
-	if (o->max_age == CONF_AGE_UNSET || e->no_store)
-		return e->rec.fresh_until;
-	/* It was, or the clock is wrong. */
-	return e->rec.validated > time(NULL) ? 0 :
-	       e->rec.validated + (time_t)o->max_age;
 }
 
 int entry_refusal_locked(struct entry *e)

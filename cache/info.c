@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "entry.h"
+#include "core.h"
+#include "rules.h"
 
 static int copy_string(char **dst, const char *src)
 {
@@ -61,6 +62,26 @@ int entry_info_locked(const struct entry *e, struct cache_info *out)
 		0 : e->unconfirmed;
 	out->revision = e->revision;
 	return 0;
+}
+
+bool entry_fresh_locked(const struct entry *e, const struct cache_file *f)
+{
+	return e->checks != f->checks || e->checked_ms > f->opened_ms ||
+	       time(NULL) < entry_fresh_until_locked(e);
+}
+
+time_t entry_fresh_until_locked(const struct entry *e)
+{
+	const struct conf_origin *o = conf_origin(cache_conf(e->cache),
+						  e->url->key);
+
+	if (rules_path_fits(&o->no_cache, e->url->key))
+		return 0;
+	if (o->max_age == CONF_AGE_UNSET || e->no_store)
+		return e->rec.fresh_until;
+	/* It was, or the clock is wrong. */
+	return e->rec.validated > time(NULL) ? 0 :
+	       e->rec.validated + (time_t)o->max_age;
 }
 
 bool entry_is_strict(const struct entry *e)
