@@ -335,11 +335,18 @@ static int start_daemons(struct serve *s)
 	return 0;
 }
 
+/* MHD_stop_daemon alone would shut the sockets down, also for a service manager
+ * that listens at them on. */
 static void stop_daemons(struct serve *s)
 {
-	for (size_t i = 0; i < s->n_listeners; i++)
-		if (s->listeners[i].daemon)
-			MHD_stop_daemon(s->listeners[i].daemon);
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		struct serve_listener *l = &s->listeners[i];
+
+		if (!l->daemon)
+			continue;
+		l->at.fd = MHD_quiesce_daemon(l->daemon);
+		MHD_stop_daemon(l->daemon);
+	}
 }
 
 int serve_start(struct cache *c, const struct conf *conf, struct serve **out,

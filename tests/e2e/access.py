@@ -369,11 +369,13 @@ def addresses(s):
                 stderr=subprocess.DEVNULL, pass_fds=[given.fileno()])
     equal(p.stdout.readline().decode().strip(),
           f"http://127.0.0.1:{given.getsockname()[1]}/", "its address")
-    given.close()
     equal(curl(s, f"http://127.0.0.1:{given_port(p)}{path}", "-o",
                "/dev/null")[0], 200, "by a socket handed over")
     p.terminate()
     equal(p.wait(20 * SLACK), 0, "the end")
+    with given, socket.create_connection(given.getsockname(), 10):
+        given.settimeout(10)
+        given.accept()[0].close()
 
 
 def given_port(p):
