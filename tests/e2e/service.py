@@ -270,15 +270,19 @@ def units(s):
     os.symlink(SPOOLFS, f"{s.dir}/bin/spoolfs")
     # A manager need not run, but its folder has to be there.
     s.env["XDG_RUNTIME_DIR"] = s.folder("run")
-    for path in glob.glob(f"{TOP}/contrib/systemd/*.service.in"):
+    units = []
+    folder = f"{TOP}/contrib/systemd"
+    for path in [*glob.glob(f"{folder}/*.in"), *glob.glob(f"{folder}/*.socket")]:
         with open(path) as f:
             text = f.read()
-        ok("@bindir@" in text, "it names the program")
-        unit = s.write(os.path.basename(path)[:-3],
-                       text.replace("@bindir@", f"{s.dir}/bin"))
+        ok("@bindir@" in text or path.endswith(".socket"),
+           "it names the program")
+        units.append(s.write(os.path.basename(path).removesuffix(".in"),
+                             text.replace("@bindir@", f"{s.dir}/bin")))
+    for unit in units:
         p = s.run(["systemd-analyze", "verify", "--user", "--man=no", unit])
-        equal(p.returncode, 0, f"{path}: {p.stderr}")
-        ok(s.dir not in p.stderr, f"{path}: {p.stderr}")
+        equal(p.returncode, 0, f"{unit}: {p.stderr}")
+        ok(s.dir not in p.stderr, f"{unit}: {p.stderr}")
 
 
 main()
