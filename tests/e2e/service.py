@@ -1,4 +1,4 @@
-"""A service: what a manager is told (sd_notify), its watchdog, the units."""
+"""A service: what a manager is told (sd_notify), its watchdog."""
 from contextlib import contextmanager
 
 from spool import *
@@ -260,29 +260,6 @@ def fstab_file(s):
         p = s.run(["umount", mnt])
         equal(p.returncode, 0, f"umount: {p.stderr}")
         ok(wait_exit(pid, 20 * SLACK), "it ends")
-
-
-@case
-def units(s):
-    "the units are well formed"
-    need("systemd-analyze")
-    os.makedirs(f"{s.dir}/bin")
-    os.symlink(SPOOLFS, f"{s.dir}/bin/spoolfs")
-    # A manager need not run, but its folder has to be there.
-    s.env["XDG_RUNTIME_DIR"] = s.folder("run")
-    units = []
-    folder = f"{TOP}/contrib/systemd"
-    for path in [*glob.glob(f"{folder}/*.in"), *glob.glob(f"{folder}/*.socket")]:
-        with open(path) as f:
-            text = f.read()
-        ok("@bindir@" in text or path.endswith(".socket"),
-           "it names the program")
-        units.append(s.write(os.path.basename(path).removesuffix(".in"),
-                             text.replace("@bindir@", f"{s.dir}/bin")))
-    for unit in units:
-        p = s.run(["systemd-analyze", "verify", "--user", "--man=no", unit])
-        equal(p.returncode, 0, f"{unit}: {p.stderr}")
-        ok(s.dir not in p.stderr, f"{unit}: {p.stderr}")
 
 
 main()
