@@ -137,6 +137,7 @@ static void tick(struct fetch *f, int64_t now)
 	if (now < f->tick_ms)
 		return;
 	f->tick_ms = now + TICK_MS;
+	host_forget(f);
 	check_stalls(f, now);
 	for (e = f->hot; e; e = next) {
 		next = e->hot_next;

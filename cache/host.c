@@ -9,24 +9,56 @@
 /* Bytes are counted so often. */
 #define COUNT_MS 10
 
-struct host *host_get(struct fetch *f, const char *origin)
+static struct host *remove_next(struct host **at)
 {
-	struct host *h;
+	struct host *h = *at;
 
-	for (h = f->hosts; h; h = h->next)
-		if (strcmp(h->origin, origin) == 0)
-			return h;
+	*at = h->next;
+	return h;
+}
+
+static void host_free(struct host *h)
+{
+	free(h->origin);
+	free(h);
+}
+
+/* The host of this origin, in no list. NULL: no memory. */
+static struct host *take_or_make(struct fetch *f, const char *origin)
+{
+	struct host **at, *h;
+
+	for (at = &f->hosts; *at; at = &(*at)->next)
+		if (strcmp((*at)->origin, origin) == 0)
+			return remove_next(at);
 	h = calloc(1, sizeof(*h));
-	if (!h)
-		return NULL;
-	h->origin = strdup(origin);
-	if (!h->origin) {
+	if (h && !(h->origin = strdup(origin))) {
 		free(h);
 		return NULL;
 	}
-	h->next = f->hosts;
-	f->hosts = h;
 	return h;
+}
+
+struct host *host_get(struct fetch *f, const char *origin)
+{
+	struct host *h = take_or_make(f, origin);
+
+	if (h) {
+		h->next = f->hosts;
+		f->hosts = h;
+	}
+	return h;
+}
+
+void host_forget(struct fetch *f)
+{
+	struct host **at = &f->hosts;
+
+	for (unsigned n = 0; *at; n++)
+		if (n < HOSTS_KEPT || (*at)->active || (*at)->claims.first)
+			at = &(*at)->next;
+		else
+			host_free(remove_next(at));
 }
 
 struct host *host_of(struct fetch *f, struct entry *e)
@@ -36,13 +68,8 @@ struct host *host_of(struct fetch *f, struct entry *e)
 
 void host_free_all(struct fetch *f)
 {
-	struct host *h;
-
-	while ((h = f->hosts)) {
-		f->hosts = h->next;
-		free(h->origin);
-		free(h);
-	}
+	while (f->hosts)
+		host_free(remove_next(&f->hosts));
 }
 
 unsigned host_cap(const struct fetch *f, const struct host *h, int64_t now)

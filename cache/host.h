@@ -2,13 +2,17 @@
  * fast, how far away, how many connections they take and pay for, and who waits
  * for one.
  *
- * Engine thread only. A host is made when it is first asked, and stays.
+ * Engine thread only. A host is made when it is first asked. Which there are is
+ * for clients and redirects to say: those that were asked last are kept, and
+ * those that are in use.
  */
 #ifndef SPOOL_HOST_H
 #define SPOOL_HOST_H
 
 #include "claim.h"
 #include "lanes.h"
+
+#define HOSTS_KEPT 256
 
 struct entry;
 struct fetch;
@@ -27,10 +31,13 @@ struct host {
 	struct claims claims;	/* entries that want a connection */
 };
 
-/* The host of this origin. NULL: no memory. */
+/* The host of this origin. NULL: no memory. It may be gone after host_forget
+ * unless it has transfers or claims. */
 struct host *host_get(struct fetch *f, const char *origin);
 /* The one that a request for e goes to. NULL: no memory. */
 struct host *host_of(struct fetch *f, struct entry *e);
+/* All but HOSTS_KEPT that were asked for last; no host in use. */
+void host_forget(struct fetch *f);
 void host_free_all(struct fetch *f);
 
 /* How many transfers it may have, 1 to max_connections. */
