@@ -276,6 +276,23 @@ void fresh_fields(struct fresh_headers *h, const char *fields)
 			fresh_cache_control(h, f.value, f.value_len);
 }
 
+void fresh_keep(struct fresh_headers *h, const char *brought,
+		const char *stored, const char *last_modified, time_t now)
+{
+	struct field f;
+
+	if (!fields_find(brought, "Cache-Control", &f))
+		fresh_fields(h, stored);
+	if (!fields_find(brought, "Expires", &f) &&
+	    fields_find(stored, "Expires", &f)) {
+		h->expires = fresh_parse_date(f.value, f.value_len, now);
+		h->expires_invalid = h->expires < 0;
+	}
+	if (h->last_modified < 0 && last_modified)
+		h->last_modified = fresh_parse_date(
+			last_modified, strlen(last_modified), now);
+}
+
 /* RFC 9111, 4.2.1 and 4.2.2. */
 static int64_t lifetime(const struct fresh_headers *h, time_t date)
 {

@@ -50,6 +50,12 @@ void fresh_cache_control(struct fresh_headers *h, const char *value,
 /* Likewise all such lines among these fields (fields.h). */
 void fresh_fields(struct fresh_headers *h, const char *fields);
 
+/* h is what a 304 says, `brought` its fields: what it does not bring stays as
+ * the stored answer had it (RFC 9111, 3.2), of which these are the fields and
+ * the Last-Modified, or NULL. */
+void fresh_keep(struct fresh_headers *h, const char *brought,
+		const char *stored, const char *last_modified, time_t now);
+
 /* Until when (local clock) the response is fresh, given when the request was
  * sent and its response arrived: fresh while now < the result. Between
  * response_time (stale on arrival) and response_time + FRESH_LIFETIME_MAX.

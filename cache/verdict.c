@@ -31,12 +31,10 @@ static time_t reply_fresh_until(const struct transfer *t)
 {
 	struct fresh_headers h = t->reply.fresh;
 	const struct entry *e = t->entry;
-	struct field f;
 
-	/* What a 304 does not bring stays (RFC 9111, 3.2). */
-	if (t->reply.status == 304 &&
-	    !fields_find(t->reply.fields, "Cache-Control", &f))
-		fresh_fields(&h, e->rec.fields);
+	if (t->reply.status == 304)
+		fresh_keep(&h, t->reply.fields, e->rec.fields,
+			   e->rec.version.last_modified, time(NULL));
 	h.changing = url_is_playlist(e->url->key, t->reply.content_type ?
 				     t->reply.content_type :
 				     e->rec.content_type);

@@ -53,6 +53,8 @@ static const char script[] =
 	"/mute.bin times=1 gen=1000/1 header=\"Cache-Control: no-cache\"\n"
 	"/mute.bin times=1 gen=1000/1\n"
 	"/mute.bin status=501\n"
+	"/expired.bin times=1 gen=1000/1 header=\"Expires: 0\"\n"
+	"/expired.bin gen=1000/1\n"
 	"/folder redirect=/folder/\n"
 	"/moved.bin redirect=/film.bin\n"
 	"/loop.bin redirect=/loop.bin\n"
@@ -526,6 +528,10 @@ static void test_strict(void)
 	is_int(open_unconfirmed("/mute.bin"), 0, "that is so …");
 	is_int(open_unconfirmed("/mute.bin"), 0, "confirmed without a word,");
 	is_int(open_error("/mute.bin"), -EIO, "… still");
+	for (int i = 1; i < 4; i++) {
+		is_int(open_unconfirmed("/expired.bin"), 0, "expired");
+		is_uint(lab_requests("/expired.bin"), i, "asked about again");
+	}
 }
 
 static void test_liar(void)

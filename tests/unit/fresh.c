@@ -422,6 +422,43 @@ static void test_generated(void)
 	}
 }
 
+/* What a 304 leaves unsaid. */
+static void test_keep(void)
+{
+	static const char stored[] = "Cache-Control: max-age=50\n"
+		"Expires: Thu, 01 Jan 1970 00:00:07 GMT\n";
+	static const char changed[] = "Thu, 01 Jan 1970 00:00:03 GMT";
+	static const struct {
+		const char *brought, *stored, *last_modified;
+		int max_age, expires, modified;
+		const char *what;
+	} cases[] = {
+		{ NULL, NULL, NULL, -1, -1, -1, "nothing, of nothing" },
+		{ NULL, stored, changed, 50, 7, 3, "all of it" },
+		{ "Cache-Control: private\n", stored, changed, -1, 7, 3,
+		  "Cache-Control brought" },
+		{ "Expires: 0\n", stored, changed, 50, -1, 3,
+		  "Expires brought" },
+		{ "X: y\n", "Expires: 0\n", "no date", -1, -1, -1,
+		  "what makes no sense" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct fresh_headers h = FRESH_HEADERS_INIT;
+
+		fresh_keep(&h, cases[i].brought, cases[i].stored,
+			   cases[i].last_modified, NOW);
+		is_int(h.max_age, cases[i].max_age, "%s: max-age",
+		       cases[i].what);
+		is_int(h.expires, cases[i].expires, "%s: Expires",
+		       cases[i].what);
+		is_int(h.last_modified, cases[i].modified, "%s: Last-Modified",
+		       cases[i].what);
+		ok(h.expires_invalid == (i == 4), "%s: a bad Expires",
+		   cases[i].what);
+	}
+}
+
 /* A playlist lives as long as it says, and no longer. */
 static void test_changing(void)
 {
@@ -443,6 +480,7 @@ static void test_changing(void)
 int main(void)
 {
 	test_changing();
+	test_keep();
 	test_generated();
 	test_dates();
 	test_date_prefixes();
