@@ -340,7 +340,32 @@ int cache_create_data(struct cache *c, struct entry *e, int *fd)
 	return 0;
 }
 
-struct entry *cache_supersede(struct cache *c, struct entry *old)
+/* Take away what the store has of e. With e's save lock. */
+static void unstore(struct cache *c, struct entry *e)
+{
+	int err = store_drop(c->store, e->name);
+
+	if (err)
+		log_warn(LOG_STORE, "%s: not removed: %s", e->label,
+			 strerror(-err));
+	cache_stored(e, 0);
+}
+
+/* Whether what the store has under e's name is e's. Likewise. */
+static bool is_stored(struct cache *c, struct entry *e)
+{
+	bool current, detached;
+
+	pthread_mutex_lock(&c->lock);
+	current = e->in_table;
+	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&e->lock);
+	detached = e->detached;
+	pthread_mutex_unlock(&e->lock);
+	return current && !detached;
+}
+
+struct entry *cache_supersede(struct cache *c, struct entry *old, bool forget)
 {
 	struct entry *e = entry_like(old);
 	bool pinned;
@@ -348,6 +373,8 @@ struct entry *cache_supersede(struct cache *c, struct entry *old)
 	if (!e)
 		return NULL;
 	pthread_mutex_lock(&old->save_lock);
+	if (forget && is_stored(c, old))
+		unstore(c, old);
 	pthread_mutex_lock(&c->lock);
 	if (old->in_table) {
 		table_remove_locked(c, old);
@@ -500,19 +527,14 @@ static void left(struct entry *e)
 bool cache_forget(struct cache *c, struct entry *e)
 {
 	bool mine;
-	int err;
 
 	pthread_mutex_lock(&e->save_lock);
 	pthread_mutex_lock(&c->lock);
 	mine = e->in_table;
 	pthread_mutex_unlock(&c->lock);
 	if (mine) {
-		err = store_drop(c->store, e->name);
-		if (err)
-			log_warn(LOG_STORE, "%s: not removed: %s", e->label,
-				 strerror(-err));
+		unstore(c, e);
 		leave(c, e);
-		cache_stored(e, 0);
 	}
 	pthread_mutex_unlock(&e->save_lock);
 	if (mine)

@@ -118,7 +118,7 @@ void cut_mend(struct entry *e)
 
 	if (!err)
 		return;
-	next = cache_supersede(e->cache, e);
+	next = cache_supersede(e->cache, e, true);
 	if (next) {
 		schedule_abandon(e, NULL);
 		entry_unref(next);

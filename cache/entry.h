@@ -252,8 +252,10 @@ int entry_info_locked(const struct entry *e, struct cache_info *out);
 int cache_create_data(struct cache *c, struct entry *e, int *fd);
 /* Another generation of old's resource: a NEW entry (one reference, the
  * caller's) that takes over the table and the store's name. Old is superseded.
+ * What the store has of it goes with the new one's first bytes; or now (forget),
+ * when there are none: it would come back with the next open.
  * NULL: no memory, nothing changed. */
-struct entry *cache_supersede(struct cache *c, struct entry *old);
+struct entry *cache_supersede(struct cache *c, struct entry *old, bool forget);
 
 /* Something has happened that others may want to know: see command.h. Any lock
  * but the entry's may be held. */

@@ -200,7 +200,7 @@ static int take_changed(struct transfer *t)
 {
 	struct entry *old = t->entry, *e;
 
-	e = cache_supersede(old->cache, old);
+	e = cache_supersede(old->cache, old, false);
 	if (!e) {
 		t->error = -ENOMEM;
 		return -ENOMEM;
@@ -454,7 +454,8 @@ static void transport_failed(struct transfer *t, CURLcode result, int64_t now)
  * the new ones' first: begin anew with nothing. */
 static void restart_generation(struct transfer *t)
 {
-	struct entry *old = t->entry, *e = cache_supersede(old->cache, old);
+	struct entry *old = t->entry;
+	struct entry *e = cache_supersede(old->cache, old, true);
 
 	if (!e)
 		return;

@@ -34,7 +34,7 @@ static const char script[] =
 	"/chunked.bin gen=3000000/1 length=chunked ranges=off\n"
 	"/close.bin gen=3000000/1 length=close ranges=off\n"
 	"/shrinks.bin times=1 gen=5000000/1 length=chunked ranges=off "
-	"etag=same drop=4000000\n"
+	"etag=same stall=4000000\n"
 	"/shrinks.bin gen=3000000/1 length=chunked ranges=off etag=same\n"
 	"/liar.bin gen=3000000/1 ranges=wrong-start\n"
 	"/empty.bin gen=0/1\n"
@@ -460,10 +460,17 @@ static void test_shrinks(void)
 	static unsigned char buf[1000];
 	struct cache_info info;
 	struct cache_file *f;
+	char record[256];
 
 	if (!is_int(open_stat("/shrinks.bin", &f, &info), 0, "no length"))
 		return;
 	cache_info_fini(&info);
+	is_int(read_wait(f, buf, sizeof(buf), 3500000, sizeof(buf)),
+	       sizeof(buf), "what is sent of it can be read");
+	snprintf(record, sizeof(record), "%s/http/127.0.0.1:%u/shrinks.bin.meta",
+		 lab_conf.cache_dir, lab_port);
+	for (int i = 0; i < 150 && access(record, F_OK); i++)
+		usleep(10000);
 	is_int(read_wait(f, buf, sizeof(buf), 4500000, sizeof(buf)), -ESTALE,
 	       "it is shorter than what is here: another version");
 	is_int(read_wait(f, buf, sizeof(buf), 3500000, sizeof(buf)),
