@@ -21,6 +21,7 @@ struct selection {
 	size_t n;
 	json_t *live;		/* views of what is in memory, by their key */
 	time_t now;
+	/* view has a URL. */
 	int (*fn)(void *ctx, const char *key, json_t *view);
 	void *ctx;
 	int status;
@@ -66,22 +67,24 @@ static int select_record(void *ctx, const char *path,
 			 const struct store_record *r, time_t used, int error)
 {
 	struct selection *s = ctx;
-	json_t *view;
+	json_t *view = NULL;
 	int rc = 0;
 
-	if (!r) {
+	if (r) {
+		view = json_incref(json_object_get(s->live, r->key));
+		if (view)
+			json_object_del(s->live, r->key);
+		else
+			view = ctl_record_json(r, used);
+		if (!view)
+			return -ENOMEM;
+		/* Made by hand: a URL is ASCII. */
+		error = ctl_text(view, "url") ? 0 : -EBADMSG;
+	}
+	if (error)
 		s->status = ctl_complain("%s: %s", path,
 					 look_record_error(error));
-		return 0;
-	}
-	view = json_incref(json_object_get(s->live, r->key));
-	if (view)
-		json_object_del(s->live, r->key);
-	else
-		view = ctl_record_json(r, used);
-	if (!view)
-		return -ENOMEM;
-	if (is_selected(s, r->key, view))
+	else if (is_selected(s, r->key, view))
 		rc = s->fn(s->ctx, r->key, view);
 	json_decref(view);
 	return rc;

@@ -189,6 +189,35 @@ def listing(s):
           (1 << 20, [[0, 1 << 20]], True, True), "info")
 
 
+def reseal(path, old, new):
+    """Change a record by hand, its checksum (FNV-1a) too."""
+    with open(path, "rb") as f:
+        text = f.read().replace(old, new)
+    text = text[:text.rindex(b"checksum: ")]
+    total = 0xcbf29ce484222325
+    for byte in text:
+        total = (total ^ byte) * 0x100000001b3 & (1 << 64) - 1
+    with open(path, "wb") as f:
+        f.write(text + b"checksum: %016x\n" % total)
+
+
+@case
+def handmade(s):
+    "a record that is right but for a URL of no text is said to be damaged"
+    o = s.origin()
+    d = s.spoolfs(mount=False)
+    a, b = (o.url(f"/gen/{x}") for x in ("1K/1.mp4", "2K/2.mp4"))
+    ctl(s, d, "get", a, b)
+    d.terminate()
+    meta = os.path.join(d.cache, name_of(a)) + ".meta"
+    reseal(meta, a.encode(), a.encode() + b"\xff")
+    for args in (["ls"], ["ls", "--json"], ["rm", "--all"]):
+        p = s.run(arguments(d, *args))
+        equal(p.returncode, 1, f"{args}: {p.stderr}")
+        ok(f"{meta}: damaged record" in p.stderr, f"says so: {p.stderr}")
+    ok(b in ctl(s, d, "ls", status=1), "the others are listed")
+
+
 @case
 def removing(s):
     "rm drops what fits, not what is pinned unless it is named"
