@@ -365,6 +365,11 @@ int ctl_get(struct ctl *ctl)
 		ctl_complain("-o goes with one URL, and not with --background");
 		return EXIT_USAGE;
 	}
+	if (ctl->output && strcmp(ctl->output, "-") == 0 &&
+	    (ctl->flags & CTL_JSON)) {
+		ctl_complain("-o - and --json both write to standard output");
+		return EXIT_USAGE;
+	}
 	g.client = ctl_client_need(ctl->conf.cache_dir);
 	g.jobs = calloc((size_t)ctl->n_args, sizeof(*g.jobs));
 	g.urls = calloc((size_t)ctl->n_args, sizeof(*g.urls));

@@ -97,11 +97,13 @@ def interrupted(s):
 
 @case
 def copying(s):
-    "^C ends the copy too"
+    "it goes to one place alone, and ^C ends it too"
     o = s.origin()
     d = s.spoolfs(mount=False)
     url, pipe = o.url("/gen/8M/1.mp4"), s.file("pipe")
     ctl(s, d, "get", url)
+    equal(ctl(s, d, "get", "--json", "-o", "-", url, status=2), "",
+          "JSON and the data in one stream")
     os.mkfifo(pipe)
     p = s.popen(arguments(d, "get", "-o", pipe, url), stderr=subprocess.PIPE,
                 text=True)
