@@ -91,23 +91,28 @@ static int find(struct resource *r, struct cache *c, const char *text,
 	return r->text ? 0 : -ENOMEM;
 }
 
+/* What was given to a URL may have been given to another. */
+static bool is_remembered(const struct resource *r, const struct conf *conf,
+			  const char *text, const char *name)
+{
+	return r->conf == conf && r->text && is_url_name(name) &&
+	       strcmp(r->text, text) == 0;
+}
+
 int resource_open(struct resource *r, struct cache *c, const struct conf *conf,
 		  const char *text, const char *name, struct cache_file **out)
 {
-	struct resource fresh = { .conf = conf };
-	int rc;
+	int rc = 0;
 
-	/* What was given to a URL may have been given to another. */
-	if (r->conf == conf && r->text && is_url_name(name) &&
-	    strcmp(r->text, text) == 0)
-		return cache_open_again(r->file, out);
-	resource_fini(r);
-	rc = find(&fresh, c, text, name);
+	if (!is_remembered(r, conf, text, name)) {
+		resource_fini(r);
+		r->conf = conf;
+		rc = find(r, c, text, name);
+	}
 	if (rc == 0)
-		rc = cache_open_again(fresh.file, out);
+		rc = cache_open_again(r->file, out);
 	if (rc < 0)
-		resource_fini(&fresh);
-	*r = fresh;
+		resource_fini(r);
 	return rc;
 }
 
