@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "brake.h"
 #include "cache/log.h"
 #include "control_call.h"
 #include "control_json.h"
@@ -233,16 +233,11 @@ static void on_completed(void *cls, struct MHD_Connection *connection,
 	*context = NULL;
 }
 
-/* While there is no descriptor for a first connection, libmicrohttpd tries
- * again without end, and says so each time. */
 static void on_log(void *cls, const char *fmt, va_list args)
 {
-	const struct timespec pause = { .tv_nsec = 50 * 1000000 };
-
 	(void)cls;
 	(void)args;
-	if (strstr(fmt, "FIRST connection"))
-		nanosleep(&pause, NULL);
+	brake_mind(fmt);
 }
 
 /* ---- life --------------------------------------------------------------------------- */

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "brake.h"
 #include "cache/conf.h"
 #include "cache/log.h"
 #include "cache/url.h"
@@ -25,20 +25,8 @@
 #define THREADS_MIN 2u		/* with one, a big pread delays everybody */
 #define THREADS_MAX 8u
 #define CONNECTIONS_MAX 16384u
-#define ACCEPT_AGAIN_MS 50
 
 /* ---- what libmicrohttpd calls ------------------------------------------------ */
-
-/* Where a thread of libmicrohttpd that has no connection can't accept its first
- * one for want of a descriptor, it tries again without end. It says so each
- * time, in this thread, which has nothing else to do. */
-static void brake(const char *fmt)
-{
-	const struct timespec pause = { .tv_nsec = ACCEPT_AGAIN_MS * 1000000 };
-
-	if (strstr(fmt, "FIRST connection"))
-		nanosleep(&pause, NULL);
-}
 
 static void on_log(void *cls, const char *fmt, va_list args)
 {
@@ -46,7 +34,7 @@ static void on_log(void *cls, const char *fmt, va_list args)
 	size_t n;
 
 	(void)cls;
-	brake(fmt);
+	brake_mind(fmt);
 	if (!log_enabled(LOG_LEVEL_DEBUG))
 		return;
 	vsnprintf(line, sizeof(line), fmt, args);
