@@ -111,6 +111,7 @@ struct conf {
 	char *control;		/* absolute path, "auto", or NULL for off */
 	unsigned connect_timeout, stall_timeout, read_timeout;	/* seconds */
 	unsigned max_connections;	/* to one host */
+	bool offline;
 	enum plan_fill fill;
 	bool passthrough;
 	enum log_level log_level;

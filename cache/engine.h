@@ -34,6 +34,7 @@ struct fetch {
 	struct host *hosts;
 	struct entry *hot;		/* entries with something to do */
 	struct transfer *transfers;	/* all */
+	bool offline;			/* as it was planned for last */
 	int64_t tick_ms, flush_ms;
 };
 

@@ -199,7 +199,8 @@ void entry_confirm(struct entry *e, time_t fresh_until, time_t generated,
  * the same: likewise; but if it is strict, facts waiters get the error. */
 void entry_unconfirmed(struct entry *e, int error);
 /* Whether the origin forbids to use this version, once it is no longer fresh,
- * without having it confirmed (RFC 9111, 4.2.4). Engine thread. */
+ * without having it confirmed (RFC 9111, 4.2.4). Not while we are offline by
+ * the user's choice. Engine thread. */
 bool entry_is_strict(const struct entry *e);
 
 /* The length of a resource of unknown length turned out. Engine thread. 0;

@@ -130,10 +130,26 @@ static void meter(struct entry *e, int64_t now)
 		cache_tell(e, CACHE_EVENT_PROGRESS, 0);
 }
 
+/* The settings say that servers may be asked, or that they may not, any more. */
+static void look_offline(struct fetch *f)
+{
+	bool offline = live_now(f->live)->offline;
+	struct entry *e;
+
+	if (offline == f->offline)
+		return;
+	log_info(LOG_FETCH, offline ? "offline: no server is asked" :
+				      "no longer offline");
+	f->offline = offline;
+	for (e = f->hot; e; e = e->hot_next)
+		e->plan_due = true;
+}
+
 static void tick(struct fetch *f, int64_t now)
 {
 	struct entry *e, *next;
 
+	look_offline(f);
 	if (now < f->tick_ms)
 		return;
 	f->tick_ms = now + TICK_MS;

@@ -88,6 +88,8 @@ bool entry_is_strict(const struct entry *e)
 {
 	struct fresh_headers h = FRESH_HEADERS_INIT;
 
+	if (cache_conf(e->cache)->offline)
+		return false;
 	fresh_fields(&h, e->rec.fields);
 	return h.must_revalidate || h.no_cache;
 }

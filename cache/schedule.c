@@ -483,6 +483,24 @@ static void plan(struct fetch *f, struct host *h, struct entry *e, int64_t now)
 		e->plan_due = true;
 }
 
+/* Nothing is asked: what is here has to do, and who waits for more is told. */
+static void do_without(struct entry *e)
+{
+	bool facts, asks;
+
+	while (e->transfers)
+		schedule_stop(e->transfers);
+	pthread_mutex_lock(&e->lock);
+	facts = e->n_waiters > e->waits.n;
+	asks = order_asks_locked(e, &facts);
+	pthread_mutex_unlock(&e->lock);
+	if ((facts || asks) && e->state == ENTRY_KNOWN)
+		entry_unconfirmed(e, -EHOSTUNREACH);
+	entry_settle_all(e, -EHOSTUNREACH);
+	order_end_check(e, -EHOSTUNREACH);
+	order_end_fetch(e, -EHOSTUNREACH);
+}
+
 /* What others want to know of e: that it is complete, that an order has come to
  * its end, how it fares. */
 static void notice(struct entry *e, int64_t now)
@@ -505,7 +523,9 @@ void schedule_entry(struct fetch *f, struct entry *e, int64_t now)
 	e->wake_ms = INT64_MAX;
 	e->planned_ms = now;
 	claim_reset(&e->claim);
-	if (e->state != ENTRY_DIRECTORY && !e->superseded)
+	if (f->offline)
+		do_without(e);
+	else if (e->state != ENTRY_DIRECTORY && !e->superseded)
 		plan(f, h, e, now);
 	if (e->claim.priority == CLAIM_NONE)
 		claim_leave(&e->claim);

@@ -104,6 +104,45 @@ def back(s):
              "the origin to be noticed", 60)
 
 
+@case
+def by_choice(s):
+    "offline = yes: nothing is asked, what is here serves, the rest fails at once"
+    o = s.origin("/strict.bin gen=1M/2 header=\"Cache-Control: no-cache\"\n"
+                 "/slow.bin times=1 gen=100M/3\n"
+                 "/slow.bin gen=100M/3 stall=0\n"
+                 "/* gen=1M/1\n")
+    d = s.spoolfs(ini="fill = all\n")
+    ini = d.args[d.args.index("-c") + 1]
+    kept, strict, slow = (d.path(o.url(f"/{name}.bin"))
+                          for name in ("kept", "strict", "slow"))
+    equal(sha256(kept), gen_sha256(1 << 20, 1), "kept")
+    equal(sha256(strict), gen_sha256(1 << 20, 2), "strict")
+    with open(slow, "rb", buffering=0) as f:
+        equal(f.read(1000), gen(100 << 20, 3, 1, 0, 1000), "a download")
+        waiting = s.popen(["dd", f"if={slow}", "of=/dev/null", "bs=1M",
+                           "skip=90", "count=1"], stderr=subprocess.DEVNULL)
+        wait_for(lambda: blocked_readers(waiting.pid), "it to wait")
+        s.write(ini, "fill = all\noffline = yes\n")
+        os.kill(d.pid, signal.SIGHUP)
+        equal(waiting.wait(10 * SLACK), 1, "who waits is told")
+        wait_for(lambda: o.stats()["active"] == 0, "downloads to end")
+        asked = o.stats()["requests"]
+        equal(pread(slow, 1000, 0), gen(100 << 20, 3, 1, 0, 1000), "a part")
+        fails_with(errno.EHOSTUNREACH, "a hole", pread, slow, 1000, 90 << 20)
+    equal(sha256(strict), gen_sha256(1 << 20, 2), "also what must be confirmed")
+    r = fetch(d.url(o.url("/strict.bin")))
+    equal((r.status, len(r.body), r["X-Cache"]), (200, 1 << 20, "OFFLINE"),
+          "HTTP")
+    fails_with(errno.EHOSTUNREACH, "what was never seen", read,
+               d.path(o.url("/other.bin")))
+    equal(fetch(d.url(o.url("/third.bin"))).status, 502, "HTTP, never seen")
+    equal(o.stats()["requests"], asked, "nothing was asked")
+    s.write(ini, "fill = all\n")
+    os.kill(d.pid, signal.SIGHUP)
+    wait_for(lambda: sha256_or_none(d.path(o.url("/other.bin"))) ==
+             gen_sha256(1 << 20, 1), "the way back", 20 * SLACK)
+
+
 def sha256_or_none(path):
     try:
         return sha256(path)

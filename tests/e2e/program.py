@@ -9,8 +9,8 @@ def help_and_version(s):
     equal((p.returncode, p.stderr), (0, ""), "exit status")
     ok("MOUNTPOINT" in p.stdout, "it says how to call it")
     for key in ("cache_dir", "http", "connect_timeout", "stall_timeout",
-                "read_timeout", "max_connections", "fill", "passthrough",
-                "log_level"):
+                "read_timeout", "max_connections", "offline", "fill",
+                "passthrough", "log_level"):
         ok(re.search(rf"\b{key}=", p.stdout), f"it names {key}")
     p = s.run([SPOOLFS, "--version"])
     equal(p.returncode, 0, "exit status")

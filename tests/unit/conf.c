@@ -46,7 +46,8 @@ static void test_defaults(void)
 	ok(c.http.n == 1 && !strcmp(c.http.v[0], "127.0.0.1:4612"), "http");
 	ok(!c.http_names.n && !c.allow_origin.n && !c.allow_users.n &&
 	   !c.allow_users.all && !c.token, "for nobody but oneself");
-	ok(!c.allow.n && !c.deny.n && c.private_targets, "any target");
+	ok(!c.allow.n && !c.deny.n && c.private_targets && !c.offline,
+	   "any target");
 	ok(!c.max_clients && !c.max_requests, "as many as can be");
 	is_uint(c.max_header, 16384, "max_header");
 	is_str(c.control, "auto", "control");
@@ -145,6 +146,7 @@ static const char *const good[][2] = {
 	{ "allow", "https://a.example/x/ *.b.example" }, { "allow", "10.0.0.1" },
 	{ "deny", "fd00::/8" }, { "deny", "*" },
 	{ "private_targets", "yes" }, { "private_targets", "no" },
+	{ "offline", "no" }, { "offline", "yes" },
 	{ "max_clients", "1000000" }, { "max_requests", "0" },
 	{ "max_header", "4K" }, { "max_header", "1M" },
 	{ "control", "~/c" }, { "control", "auto" }, { "control", "off" },
@@ -274,6 +276,7 @@ static void test_set(void)
 	ok(c.allow_users.n == 0 && c.allow_users.all, "allow_users");
 	is_str(c.control, NULL, "control");
 	ok(!c.private_targets, "private_targets");
+	ok(c.offline, "offline");
 	is_uint(c.max_header, 1 << 20, "max_header");
 	is_str(c.cache_dir, "/a b", "cache_dir");
 	is_uint(c.cache_size, 500 << 20, "cache_size");
