@@ -39,22 +39,6 @@ static const char *path_of(const struct request *r)
 	return authority ? authority + r->target.authority_len : r->text;
 }
 
-/* "HOST:PORT" as the client calls us. */
-static void host_of(const struct request *r, char *buf, size_t size)
-{
-	const char *host = MHD_lookup_connection_value(
-		r->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
-	const char *at = r->serve->address + strlen("http://");
-
-	if (r->target.authority)
-		snprintf(buf, size, "%.*s", (int)r->target.authority_len,
-			 r->target.authority);
-	else if (host && *host)
-		snprintf(buf, size, "%s", host);
-	else
-		snprintf(buf, size, "%.*s", (int)strcspn(at, "/"), at);
-}
-
 /* ---- reading it ------------------------------------------------------------------ */
 
 static int make_room(struct document *d)
@@ -122,7 +106,7 @@ static void set_etag(struct document *d, uint64_t generation)
 static int rewrite(struct request *r, enum playlist_kind kind)
 {
 	struct document *d = &r->document;
-	char host[TARGET_HOST_MAX + 16], prefix[512], *out;
+	char host[REQUEST_HOST_MAX], prefix[512], *out;
 	const struct playlist_place place = {
 		.url = r->info->base ? r->info->base : r->info->url,
 		.path = path_of(r), .prefix = prefix, .host = host,
@@ -134,7 +118,7 @@ static int rewrite(struct request *r, enum playlist_kind kind)
 		ahead_learn(r->serve->ahead, r->resource->key,
 			    r->info->generation, place.url, kind, d->text,
 			    d->len);
-	host_of(r, host, sizeof(host));
+	request_host(r, host);
 	rc = snprintf(prefix, sizeof(prefix), "%s/", r->prefix);
 	if (rc < 0 || (size_t)rc >= sizeof(prefix))
 		return settle_as_file(d);

@@ -15,6 +15,8 @@
 /* A file that changes under our eyes again and again is no file to serve. */
 #define REOPEN_MAX 3
 
+#define ADDRESS_MAX (REQUEST_HOST_MAX + sizeof("http:///"))
+
 struct request *request_new(struct serve *s, struct connection *from,
 			    const char *text)
 {
@@ -111,12 +113,41 @@ int request_unpark(struct request *r)
 
 /* ---- what is asked for ------------------------------------------------------- */
 
+void request_host(const struct request *r, char buf[REQUEST_HOST_MAX])
+{
+	const char *host = MHD_lookup_connection_value(
+		r->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+	const char *at = r->serve->address + strlen("http://");
+
+	if (r->target.authority)
+		snprintf(buf, REQUEST_HOST_MAX, "%.*s",
+			 (int)r->target.authority_len, r->target.authority);
+	else if (host && *host)
+		snprintf(buf, REQUEST_HOST_MAX, "%s", host);
+	else
+		snprintf(buf, REQUEST_HOST_MAX, "%.*s", (int)strcspn(at, "/"),
+			 at);
+}
+
+/* Our address for this client: "http://HOST:PORT/". */
+static void address_of(const struct request *r, char *buf, size_t size)
+{
+	char host[REQUEST_HOST_MAX];
+
+	request_host(r, host);
+	if (r->from->peer.by_path)
+		snprintf(buf, size, "%s", r->serve->address);
+	else
+		snprintf(buf, size, "http://%s/", host);
+}
+
 static enum MHD_Result front_page(struct request *r)
 {
-	const char *at = r->serve->address;
 	const char *token = r->prefix + (*r->prefix == '/');
 	const char *slash = *token ? "/" : "";
+	char at[ADDRESS_MAX];
 
+	address_of(r, at, sizeof(at));
 	return answer_text(r, MHD_HTTP_OK,
 		"spoolfs " PACKAGE_VERSION "\n\n"
 		"Remote files, cached and seekable, at this address. Put a URL "
@@ -125,6 +156,15 @@ static enum MHD_Result front_page(struct request *r)
 		"is https://example.com/film.mp4; "
 		"%s%s%shttps://example.com/film.mp4 works too.\n",
 		at, token, slash, at, token, slash);
+}
+
+static enum MHD_Result no_such_name(struct request *r)
+{
+	char at[ADDRESS_MAX];
+
+	address_of(r, at, sizeof(at));
+	return answer_text(r, MHD_HTTP_NOT_FOUND, "No such name. A URL is "
+			   "written %shttps/HOST/PATH\n", at);
 }
 
 /* What this client says counts from now on, also when it says nothing. */
@@ -177,9 +217,7 @@ static enum MHD_Result step_new(struct request *r)
 	rc = resource_open(&r->from->last, r->serve->cache, r->conf, r->text,
 			   target->name, &r->file);
 	if (rc == -ENOENT)
-		return answer_text(r, MHD_HTTP_NOT_FOUND,
-				   "No such name. A URL is written %s"
-				   "https/HOST/PATH\n", r->serve->address);
+		return no_such_name(r);
 	if (rc < 0)
 		return answer_error(r, rc);
 	r->resource = &r->from->last;

@@ -36,6 +36,9 @@
  * with a request is never timed out, so that a paused player may rest. */
 #define SERVE_IDLE_TIMEOUT 60
 
+/* A host, in brackets, with a port. */
+#define REQUEST_HOST_MAX (TARGET_HOST_MAX + 16)
+
 struct ahead;
 struct multipart;
 
@@ -138,6 +141,10 @@ void request_park(struct request *r, uint64_t off, size_t min, bool in_body);
 /* First thing after a resume: 0 or the error that ended the wait. Harmless
  * when not parked. */
 int request_unpark(struct request *r);
+
+/* "HOST:PORT" as the client calls us: past the gate one that access.h has taken
+ * for ours, or, of a client of a Unix socket, any text. */
+void request_host(const struct request *r, char buf[REQUEST_HOST_MAX]);
 
 /* Another version took over before anything was sent: begin again with that
  * one. 0, or -errno when that has happened too often. */

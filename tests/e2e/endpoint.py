@@ -351,11 +351,19 @@ def types(s):
 
 @case
 def front_page(s):
-    "/ says how it is used"
-    o, d = start(s)
-    r = Raw(d.http).get("/").response()
-    equal(r.status, 200, "status")
-    ok(f"http://{d.http}/https/".encode() in r.body, "an example")
+    "/ says how it is used, by the name that the client knows"
+    o, d = start(s, http_names="tv.example")
+    for path, status in (("/", 200), ("/nothing", 404)):
+        for host in (d.http, "localhost", "tv.example:80"):
+            r = Raw(d.http).get(path, host=host).response()
+            equal(r.status, status, path)
+            ok(f" http://{host}/https/".encode() in r.body, f"not so: {r.body}")
+        r = Raw(d.http).get(f"http://localhost{path}", host=d.http).response()
+        ok(b" http://localhost/https/" in r.body, f"not so: {r.body}")
+    for host in ("<b>", "localhost<b>", "[localhost]<b>", "localhost:<b>",
+                 "localhost/<b>", "localhost\t<b>"):
+        r = Raw(d.http).get("/", host=host).response()
+        ok(r.status == 403 and b"<" not in r.body, f"{host}: {r.body}")
 
 
 main()
