@@ -256,7 +256,7 @@ def token(s):
                             (url, {"Authorization": f"bearer {TOKEN}"})):
         r = ask(d, target, **headers)
         equal((r.status, r.body), want, target)
-    r = ask(d, f"/{TOKEN}/")
+    r = ask(d, f"/{TOKEN}/", host=d.http)
     ok(f"http://{d.http}/{TOKEN}/https/".encode() in r.body, "an example")
     equal(ask(d, f"/{TOKEN}").status, 200, "the token alone")
     equal(ask(d, f"/{TOKEN}/{TOKEN}{url}").status, 404, "the token twice")
