@@ -132,6 +132,14 @@ static struct limit_key key_of(const struct peer *p)
 	return key;
 }
 
+/* What is refused whatever it asks for does not count: any page can have the
+ * browser of a user send it, who would be locked out. A wrong token does. */
+static bool is_counted(const struct request *r, unsigned refused)
+{
+	return r->conf->max_requests > 0 && refused != MHD_HTTP_BAD_REQUEST &&
+	       refused != MHD_HTTP_FORBIDDEN;
+}
+
 /* µs until it may ask; 0: it may. */
 static int64_t count(struct request *r)
 {
@@ -139,8 +147,6 @@ static int64_t count(struct request *r)
 	struct timespec now;
 	int64_t wait_us;
 
-	if (r->conf->max_requests == 0)
-		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	pthread_mutex_lock(&r->serve->lock);
 	wait_us = limit_take(&r->serve->limit, &key, r->conf->max_requests,
@@ -173,7 +179,7 @@ bool gate_answers(struct request *r, enum MHD_Result *result)
 		.preflight = v.preflight, .asks_headers = q.asks_headers,
 		.asks_private = q.asks_private,
 	};
-	wait_us = count(r);
+	wait_us = is_counted(r, v.status) ? count(r) : 0;
 	if (wait_us > 0) {
 		r->gate.retry_after = 1 + (unsigned)(wait_us / 1000000);
 		*result = answer_text(r, MHD_HTTP_TOO_MANY_REQUESTS,

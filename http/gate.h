@@ -1,8 +1,9 @@
 /* gate: carries out access.h for a request as libmicrohttpd has it.
  *
  * It gathers what the request says of itself, asks the kernel whose the other
- * end is (once a connection), counts requests (limit.h), and answers itself
- * whatever must not go further: refusals, and OPTIONS. To every answer it adds
+ * end is (once a connection), counts requests (limit.h) but for those of a host,
+ * user or site that is refused, and answers itself whatever must not go further:
+ * refusals, and OPTIONS. To every answer it adds
  * what browsers must know: who may read it (CORS, Fetch 3.3), that it is not to
  * be taken for what it does not say it is, and that a page out of the cache
  * is nobody's page: it comes from our address, but is not us, so it gets

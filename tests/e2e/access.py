@@ -402,6 +402,14 @@ def limits(s):
     ok(1 <= int(r["Retry-After"]) <= 2, "Retry-After")
     equal(r["Access-Control-Allow-Origin"], PAGE, "to be read")
     wait_for(lambda: ask(d, url).status == 200, "the next second")
+    time.sleep(1)		# all of it may be asked again
+    statuses = {ask(d, url, Origin="https://evil.example").status
+                for _ in range(50)}
+    equal(statuses, {403}, "a page that may not ask")
+    equal(ask(d, url).status, 200, "and its user")
+    o, d = start(s, ini=f"token = {TOKEN}\n", max_requests=5)
+    url = target_of(o)
+    wait_for(lambda: ask(d, url).status == 429, "guesses to be slowed down")
     o, d = start(s, max_header="4096", max_clients=2)
     url = target_of(o)
     for junk, status in (({"X": "x" * 3000}, 200), ({"X": "x" * 5000}, 431),
