@@ -48,10 +48,11 @@ json_t *control_page_status(struct cache *c)
 
 	cache_totals(c, &t);
 	metrics_process(&p);
-	object = json_pack("{ss sI sI sI}", "version", PACKAGE_VERSION,
+	object = json_pack("{ss sI sI sI sb}", "version", PACKAGE_VERSION,
 			   "pid", (json_int_t)getpid(),
 			   "started", (json_int_t)p.started,
-			   "resident", (json_int_t)p.resident);
+			   "resident", (json_int_t)p.resident,
+			   "offline", cache_conf(c)->offline);
 	if (object && control_json_totals(object, &t) < 0) {
 		json_decref(object);
 		return NULL;

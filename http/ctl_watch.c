@@ -57,6 +57,8 @@ static void put_status(const json_t *s)
 	ctl_put_line("endpoint", ctl_text(s, "http"));
 	ctl_put_line("mount", ctl_text(s, "mount"));
 	ctl_put_line("control", ctl_text(s, "control"));
+	ctl_put_line("offline", json_is_true(json_object_get(s, "offline")) ?
+				"yes" : "no");
 	put_number("files", s, "files");
 	put_bytes("on disk", s, "bytes");
 	put_number("in use", s, "entries");

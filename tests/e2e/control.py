@@ -363,6 +363,11 @@ def settings(s):
         f.write("log_level = error\ncontrol = off\n")
     status, answer = ask(d, "POST", "/reload")
     equal((status, answer), (200, {"at_next_start": "control"}), "reload")
+    equal(ask(d, "GET", "/status")[1]["offline"], False, "offline")
+    with open(ini, "w") as f:
+        f.write("log_level = error\noffline = yes\n")
+    ask(d, "POST", "/reload")
+    equal(ask(d, "GET", "/status")[1]["offline"], True, "offline")
     ask(d, "GET", "/names")
     equal(ask(d, "POST", "/log-level", {"level": "debug"})[0], 200, "level")
     ask(d, "GET", "/metrics?no")

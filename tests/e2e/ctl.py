@@ -355,7 +355,8 @@ def running(s):
         p = s.run([SPOOLCTL, option, *arguments(d, "status")[1:]])
         equal((p.returncode, json.loads(p.stdout or "{}").get("pid")),
               (0, d.pid), f"{option} before the command: {p.stderr}")
-    ok(re.search(rf"^mount +{d.mnt}$", ctl(s, d, "status"), re.M), "in words")
+    for line in (rf"mount +{d.mnt}", "offline +no"):
+        ok(re.search(f"^{line}$", ctl(s, d, "status"), re.M), "in words")
     url = o.url("/gen/1K/1.bin")
     path = ctl(s, d, "path", url).strip()
     equal(path, f"{d.mnt}/1K/1.bin", "path below a base")
