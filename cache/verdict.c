@@ -210,6 +210,7 @@ static int take_changed(struct transfer *t)
 	schedule_abandon(old, t);
 	schedule_move(t, e);
 	entry_unref(e);
+	t->conditional = false;		/* what it validated is past */
 	return take_data(t);
 }
 

@@ -55,6 +55,10 @@ static const char script[] =
 	"/mute.bin status=501\n"
 	"/expired.bin times=1 gen=1000/1 header=\"Expires: 0\"\n"
 	"/expired.bin gen=1000/1\n"
+	"/renewed.bin times=1 gen=3000000/1 header=\"Expires: 0\"\n"
+	"/renewed.bin times=1 gen=3000000/1 version=2 header=\"Expires: 0\" "
+	"drop=1000\n"
+	"/renewed.bin gen=3000000/1 version=2\n"
 	"/folder redirect=/folder/\n"
 	"/moved.bin redirect=/film.bin\n"
 	"/loop.bin redirect=/loop.bin\n"
@@ -541,6 +545,26 @@ static void test_strict(void)
 	}
 }
 
+/* The new version that a validation has brought fails like any other. */
+static void test_renewed(void)
+{
+	static unsigned char buf[2000];
+	struct cache_info info;
+	struct cache_file *f;
+
+	is_int(open_unconfirmed("/renewed.bin"), 0, "version 1");
+	if (!is_int(open_stat("/renewed.bin", &f, &info), 0, "version 2"))
+		return;
+	cache_info_fini(&info);
+	is_int(read_wait(f, buf, sizeof(buf), 0, sizeof(buf)), sizeof(buf),
+	       "dropped and resumed");
+	ok(is_content(buf, sizeof(buf), 0, 1, 2), "its bytes");
+	is_int(cache_stat(f, &info), 0, "its facts");
+	is_int(info.unconfirmed, 0, "it is what the origin has");
+	cache_info_fini(&info);
+	cache_close(f);
+}
+
 static void test_liar(void)
 {
 	check_whole("/liar.bin", 1, "206 from the wrong place");
@@ -884,6 +908,7 @@ int main(void)
 	test_shrinks();
 	test_no_store();
 	test_strict();
+	test_renewed();
 	test_liar();
 	test_deadline();
 	test_cancel();
