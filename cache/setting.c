@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "setting_list.h"
@@ -259,18 +260,23 @@ static int set_proxy(char **field, const char *text, char **reason)
 			      "http, https, socks4, socks4a, socks5, socks5h");
 }
 
-/* mode: of access(2). */
+/* Of a file, for which mode is access(2)'s. */
 static int set_path(char **field, const char *text, const char *folder,
 		    int mode, char **reason)
 {
 	char *path = setting_path(text, folder);
-	int err;
+	struct stat st;
+	int err = 0;
 
 	if (!path)
 		return -ENOMEM;
-	if (access(path, mode) == 0)
+	if (access(path, mode) < 0 || stat(path, &st) < 0)
+		err = errno;
+	else if (S_ISDIR(st.st_mode))
+		err = EISDIR;
+	if (!err)
 		return set_text(field, path);
-	err = setting_refuse(reason, -EINVAL, "%s: %s", path, strerror(errno));
+	err = setting_refuse(reason, -EINVAL, "%s: %s", path, strerror(err));
 	free(path);
 	return err;
 }

@@ -567,10 +567,12 @@ static const struct permission {
 	  ":2: names a program to run and others may write the file" },
 	{ O "on_complete = /bin/false\n" O, 0600, 0600, "twice" },
 	{ O "on_complete = none\n", 0600, 0600, "none: No such file" },
+	{ O "on_complete = /\n", 0600, 0600, ":2: on_complete: /: Is a dir" },
 	{ O "header_file = tokens\n", 0600, 0640, "tokens: holds secrets" },
 	{ O "header_file = tokens\n", 0600, 0602, "tokens: holds secrets" },
 	{ O "header_file = none\n", 0600, 0600, "none: No such file" },
 	{ O "ca_file = none\n", 0600, 0600, "none: No such file" },
+	{ O "ca_file = /\n", 0600, 0600, ":2: ca_file: /: Is a directory" },
 };
 
 static void test_permissions(void)
