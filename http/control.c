@@ -16,6 +16,9 @@
 
 #define CONNECTIONS_MAX 64u
 
+/* Further ones are told so; those beyond them are closed without a word. */
+#define CONNECTIONS_REFUSED 8u
+
 /* Of a connection that says nothing, in seconds; it does not count while a
  * handler waits. */
 #define IDLE_TIMEOUT 60u
@@ -132,6 +135,27 @@ static void call_free(struct call *call)
 	free(call);
 }
 
+/* Who comes when there are too many is known by its socket's context. */
+static void on_connection(void *cls, struct MHD_Connection *connection,
+			  void **context, enum MHD_ConnectionNotificationCode code)
+{
+	struct control *c = cls;
+
+	(void)connection;
+	if (code != MHD_CONNECTION_NOTIFY_STARTED)
+		atomic_fetch_sub(&c->connections, 1);
+	else if (atomic_fetch_add(&c->connections, 1) >= CONNECTIONS_MAX)
+		*context = c;
+}
+
+static bool is_too_many(struct call *call)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		call->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info && info->socket_context;
+}
+
 /* The request target as it was sent; libmicrohttpd takes it apart afterwards,
  * which nobody wants. NULL ends the connection. */
 static void *on_target(void *cls, const char *text,
@@ -164,6 +188,9 @@ static enum MHD_Result on_begin(struct call *call)
 	if (!control_socket_is_ours(connection_fd(call)))
 		return call_error(call, MHD_HTTP_FORBIDDEN, -EACCES,
 				  "this socket is another user's");
+	if (is_too_many(call))
+		return call_error(call, MHD_HTTP_SERVICE_UNAVAILABLE, -EBUSY,
+				  "too many connections at once");
 	if (length && strtoull(length, NULL, 10) > ASK_BODY_MAX)
 		return call_error(call, MHD_HTTP_CONTENT_TOO_LARGE, -EFBIG,
 				  "the body is too large");
@@ -261,10 +288,12 @@ static int start_daemon(struct control *c)
 		MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, c,
 		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, c->socket.fd,
-		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_LIMIT,
+		CONNECTIONS_MAX + CONNECTIONS_REFUSED,
 		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
 		MHD_OPTION_URI_LOG_CALLBACK, on_target, c,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, c,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
 		MHD_OPTION_END);
 	c->socket.fd = -1;	/* its own; if it failed it may be closed */

@@ -7,11 +7,11 @@
  * It decides nothing: it says to the cache what it is told (command.h), and
  * what the cache says.
  *
- * Threads: libmicrohttpd's, one for each connection, of which there are 64 at
- * most. So a handler may wait, for the end of a download or for an event; it
- * waits with an eye on its client, and on control_stop. Who waits for the
- * cache is settled by it, by cache_stop at the latest. They inherit the signal
- * mask of control_start's caller.
+ * Threads: libmicrohttpd's, one for each connection; when there are 64, others
+ * are refused. So a handler may wait, for the end of a download or for an
+ * event; it waits with an eye on its client, and on control_stop. Who waits for
+ * the cache is settled by it, by cache_stop at the latest. They inherit the
+ * signal mask of control_start's caller.
  */
 #ifndef SPOOL_HTTP_CONTROL_H
 #define SPOOL_HTTP_CONTROL_H

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <microhttpd.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "control.h"
@@ -20,6 +21,7 @@ struct control {
 	struct control_socket socket;
 	struct MHD_Daemon *daemon;
 	int stop_fd;		/* readable from control_stop on */
+	atomic_uint connections;	/* refused ones, too */
 };
 
 struct call {

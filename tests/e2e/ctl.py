@@ -405,6 +405,26 @@ def refused(s):
 
 
 @case
+def crowded(s):
+    "who comes when others have all connections is told so"
+    d = s.spoolfs(mount=False)
+    path = d.lock()["control"]
+    others = []
+    for _ in range(64):
+        c = socket.socket(socket.AF_UNIX)
+        c.connect(path)
+        others.append(c)
+    for args in (["status"], ["names"], ["get", "http://127.0.0.1:1/x"]):
+        p = s.run(arguments(d, *args))
+        equal((p.returncode, p.stdout), (1, ""), f"{args}: exit, output")
+        ok("too many connections" in p.stderr, f"says so: {p.stderr}")
+    others.pop().close()
+    wait_for(lambda: s.run(arguments(d, "status")).returncode == 0, "a place")
+    for c in others:
+        c.close()
+
+
+@case
 def documents(s):
     "--help, the manual and the completions name each command and option"
     text = s.run([SPOOLCTL, "--help"]).stdout
