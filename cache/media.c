@@ -289,6 +289,7 @@ static const struct media table[] = {
 	{ "wim", "application/x-wim" },
 	{ "wma", "audio/x-ms-wma" },
 	{ "wmv", "video/x-ms-wmv" },
+	{ "wmx", "video/x-ms-wmx" },
 	{ "woff", "font/woff" },
 	{ "woff2", "font/woff2" },
 	{ "wpl", "application/vnd.ms-wpl" },
@@ -368,30 +369,45 @@ bool url_name_is_file(const char *name)
 	return url_media_type(name) != NULL;
 }
 
-static bool is_playlist_type(const char *type)
+enum playlist_kind url_playlist_kind(const char *type)
 {
-	static const char *const types[] = {
-		"application/vnd.apple.mpegurl", "application/x-mpegurl",
-		"application/mpegurl", "audio/mpegurl", "audio/x-mpegurl",
-		"video/mpegurl", "video/x-mpegurl", "application/dash+xml",
-		"audio/x-scpls", "audio/scpls", "application/pls",
-		"application/pls+xml", "application/xspf+xml",
-		"video/x-ms-asx", "video/x-ms-wvx", "video/x-ms-wmx",
-		"audio/x-ms-wax",
+	static const struct {
+		const char *type;
+		enum playlist_kind kind;
+	} types[] = {
+		{ "application/vnd.apple.mpegurl", PLAYLIST_M3U },
+		{ "application/x-mpegurl", PLAYLIST_M3U },
+		{ "application/mpegurl", PLAYLIST_M3U },
+		{ "audio/mpegurl", PLAYLIST_M3U },
+		{ "audio/x-mpegurl", PLAYLIST_M3U },
+		{ "video/mpegurl", PLAYLIST_M3U },
+		{ "video/x-mpegurl", PLAYLIST_M3U },
+		{ "application/dash+xml", PLAYLIST_DASH },
+		{ "audio/x-scpls", PLAYLIST_PLS },
+		{ "audio/scpls", PLAYLIST_PLS },
+		{ "application/pls", PLAYLIST_PLS },
+		{ "application/pls+xml", PLAYLIST_PLS },
+		{ "application/xspf+xml", PLAYLIST_XSPF },
+		{ "video/x-ms-asx", PLAYLIST_ASX },
+		{ "video/x-ms-wvx", PLAYLIST_ASX },
+		{ "video/x-ms-wmx", PLAYLIST_ASX },
+		{ "audio/x-ms-wax", PLAYLIST_ASX },
 	};
 	size_t len = strcspn(type, "; \t");
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (strlen(types[i]) == len &&
-		    !strncasecmp(types[i], type, len))
-			return true;
-	return false;
+		if (strlen(types[i].type) == len &&
+		    !strncasecmp(types[i].type, type, len))
+			return types[i].kind;
+	return PLAYLIST_NONE;
+}
+
+static bool is_playlist_type(const char *type)
+{
+	return type && url_playlist_kind(type) != PLAYLIST_NONE;
 }
 
 bool url_is_playlist(const char *name, const char *type)
 {
-	const char *by_name = url_media_type(name);
-
-	return (by_name && is_playlist_type(by_name)) ||
-	       (type && is_playlist_type(type));
+	return is_playlist_type(url_media_type(name)) || is_playlist_type(type);
 }

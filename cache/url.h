@@ -112,9 +112,22 @@ bool url_name_is_file(const char *name);
 /* Media type by that extension ("video/mp4"), or NULL. */
 const char *url_media_type(const char *name);
 
-/* True for what names other resources and may change as they play (HLS, DASH,
- * PLS, M3U, XSPF, ASX): by the extension of a name or a URL, or by its media
- * type (with parameters; NULL: not said). */
+/* What names other resources and may change as they play. */
+enum playlist_kind {
+	PLAYLIST_NONE,
+	PLAYLIST_M3U,		/* HLS, too */
+	PLAYLIST_PLS,
+	PLAYLIST_DASH,
+	PLAYLIST_XSPF,
+	PLAYLIST_ASX,
+};
+
+/* By a media type (with parameters). The one that ASX shares with films
+ * (video/x-ms-asf) is none. */
+enum playlist_kind url_playlist_kind(const char *type);
+
+/* True for these: by the extension of a name or a URL, or by its media type
+ * (NULL: not said). */
 bool url_is_playlist(const char *name, const char *type);
 
 /* text without userinfo, query and fragment, cut to size: for logs.

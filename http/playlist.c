@@ -13,100 +13,36 @@
 
 /* ---- which documents ----------------------------------------------------------------- */
 
-struct kind_name {
-	const char *name;
-	enum playlist_kind kind;
-};
-
-static enum playlist_kind find_kind(const struct kind_name *table,
-				    const char *name, size_t len)
+static bool is_type(const char *type, const char *name)
 {
-	for (; table->name; table++)
-		if (strlen(table->name) == len &&
-		    strncasecmp(table->name, name, len) == 0)
-			return table->kind;
-	return PLAYLIST_NONE;
-}
-
-static enum playlist_kind kind_of_type(const char *type)
-{
-	static const struct kind_name table[] = {
-		{ "application/vnd.apple.mpegurl", PLAYLIST_M3U },
-		{ "application/x-mpegurl", PLAYLIST_M3U },
-		{ "application/mpegurl", PLAYLIST_M3U },
-		{ "audio/mpegurl", PLAYLIST_M3U },
-		{ "audio/x-mpegurl", PLAYLIST_M3U },
-		{ "video/mpegurl", PLAYLIST_M3U },
-		{ "video/x-mpegurl", PLAYLIST_M3U },
-		{ "application/dash+xml", PLAYLIST_DASH },
-		{ "audio/x-scpls", PLAYLIST_PLS },
-		{ "audio/scpls", PLAYLIST_PLS },
-		{ "application/pls", PLAYLIST_PLS },
-		{ "application/pls+xml", PLAYLIST_PLS },
-		{ "application/xspf+xml", PLAYLIST_XSPF },
-		/* Also the type of the films themselves. */
-		{ "video/x-ms-asx", PLAYLIST_ASX },
-		{ "video/x-ms-asf", PLAYLIST_ASX },
-		{ "video/x-ms-wvx", PLAYLIST_ASX },
-		{ "video/x-ms-wmx", PLAYLIST_ASX },
-		{ "audio/x-ms-wax", PLAYLIST_ASX },
-		{ NULL, PLAYLIST_NONE },
-	};
 	size_t len = strcspn(type, "; \t");
 
-	return find_kind(table, type, len);
+	return strlen(name) == len && strncasecmp(type, name, len) == 0;
 }
 
 /* A type that a server without an idea, or with a general one, gives. */
 static bool is_vague(const char *type)
 {
-	static const struct kind_name table[] = {
-		{ "", PLAYLIST_M3U },
-		{ "application/octet-stream", PLAYLIST_M3U },
-		{ "binary/octet-stream", PLAYLIST_M3U },
-		{ "application/x-octet-stream", PLAYLIST_M3U },
-		{ "application/force-download", PLAYLIST_M3U },
-		{ "application/download", PLAYLIST_M3U },
-		{ "text/plain", PLAYLIST_M3U },
-		{ "text/xml", PLAYLIST_M3U },
-		{ "application/xml", PLAYLIST_M3U },
-		{ NULL, PLAYLIST_NONE },
+	static const char *const types[] = {
+		"", "application/octet-stream", "binary/octet-stream",
+		"application/x-octet-stream", "application/force-download",
+		"application/download", "text/plain", "text/xml",
+		"application/xml",
 	};
-	size_t len = strcspn(type, "; \t");
 
-	return find_kind(table, type, len) != PLAYLIST_NONE;
-}
-
-static enum playlist_kind kind_of_name(const char *name)
-{
-	static const struct kind_name table[] = {
-		{ "m3u8", PLAYLIST_M3U },
-		{ "m3u", PLAYLIST_M3U },
-		{ "mpd", PLAYLIST_DASH },
-		{ "pls", PLAYLIST_PLS },
-		{ "xspf", PLAYLIST_XSPF },
-		{ "asx", PLAYLIST_ASX },
-		{ "wvx", PLAYLIST_ASX },
-		{ "wmx", PLAYLIST_ASX },
-		{ "wax", PLAYLIST_ASX },
-		{ NULL, PLAYLIST_NONE },
-	};
-	const char *end = name + strcspn(name, "?#"), *dot = end;
-
-	while (dot > name && dot[-1] != '.' && dot[-1] != '/')
-		dot--;
-	if (dot == name || dot[-1] != '.')
-		return PLAYLIST_NONE;
-	return find_kind(table, dot, end - dot);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (is_type(type, types[i]))
+			return true;
+	return false;
 }
 
 enum playlist_kind playlist_kind(const char *type, const char *name)
 {
-	enum playlist_kind kind = type ? kind_of_type(type) : PLAYLIST_NONE;
-
-	if (kind == PLAYLIST_NONE && name && (!type || is_vague(type)))
-		kind = kind_of_name(name);
-	return kind;
+	if (name && (!type || is_vague(type)))
+		type = url_media_type(name);
+	else if (type && is_type(type, "video/x-ms-asf"))
+		return PLAYLIST_ASX;	/* the first bytes will tell */
+	return type ? url_playlist_kind(type) : PLAYLIST_NONE;
 }
 
 static bool is_text(const char *text, size_t len)

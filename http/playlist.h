@@ -22,6 +22,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cache/url.h"
+
 /* A rewritten document may have so many bytes, … */
 #define PLAYLIST_TEXT_MAX ((size_t)32 << 20)
 /* … and so many references that have to be looked at closely (5 to 10 us
@@ -30,15 +32,6 @@
 
 /* So many first bytes tell whether it is one. */
 #define PLAYLIST_SNIFF 512
-
-enum playlist_kind {
-	PLAYLIST_NONE,
-	PLAYLIST_M3U,		/* HLS, too */
-	PLAYLIST_PLS,
-	PLAYLIST_DASH,
-	PLAYLIST_XSPF,
-	PLAYLIST_ASX,
-};
 
 /* What a resource may be, by its media type (with parameters, as sent; NULL:
  * not said) and, where that says little, by the extension of name, a path with

@@ -328,6 +328,8 @@ static void test_kinds(void)
 		{ NULL, "b.pls", PLAYLIST_PLS },
 		{ NULL, "b.xspf", PLAYLIST_XSPF },
 		{ NULL, "b.wax", PLAYLIST_ASX },
+		{ "text/plain", "b.wmx", PLAYLIST_ASX },
+		{ "text/plain", "b.asf", PLAYLIST_NONE },
 		{ NULL, "a.m3u8/b", PLAYLIST_NONE },
 		{ NULL, "m3u8", PLAYLIST_NONE },
 		{ NULL, "a.ts", PLAYLIST_NONE },
