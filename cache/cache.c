@@ -11,6 +11,7 @@
 #include "evictor.h"
 #include "cut.h"
 #include "fetch.h"
+#include "hash.h"
 #include "latest.h"
 #include "log.h"
 #include "save.h"
@@ -19,11 +20,7 @@
 
 static struct entry **bucket_locked(struct cache *c, const char *key)
 {
-	uint64_t h = 14695981039346656037u;	/* FNV-1a */
-
-	for (; *key; key++)
-		h = (h ^ (unsigned char)*key) * 1099511628211u;
-	return &c->table[h % CACHE_TABLE_SIZE];
+	return &c->table[hash_text(key) % CACHE_TABLE_SIZE];
 }
 
 static void table_insert_locked(struct cache *c, struct entry *e)

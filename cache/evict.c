@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
+
 #define BUCKETS_MIN 64
 
 struct file {
@@ -72,10 +74,8 @@ size_t evict_count(const struct evict *v)
 
 static size_t hash(const char *name)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);	/* FNV-1a */
+	uint64_t h = hash_text(name);
 
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
 	return h ^ h >> 32;
 }
 

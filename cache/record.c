@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fields.h"
+#include "hash.h"
 
 #define MAGIC "spoolfs-meta "
 #define VERSION "2"
@@ -36,17 +37,9 @@ bool store_record_complete(const struct store_record *r)
 	       r->present.total == r->version.size;
 }
 
-/* FNV-1a. Each step is a bijection of the sum so far, so a change within one
- * byte always shows. */
 static uint64_t checksum(const char *text, size_t len)
 {
-	uint64_t sum = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < len; i++) {
-		sum ^= (unsigned char)text[i];
-		sum *= UINT64_C(0x100000001b3);
-	}
-	return sum;
+	return hash_add(HASH_NOTHING, text, len);
 }
 
 /* What all records hold, whoever made them. */

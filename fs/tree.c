@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cache/hash.h"
+
 struct tree {
 	/* immutable */
 	struct url *base;
@@ -261,10 +263,8 @@ out:
 
 uint64_t tree_hash(const char *text)
 {
-	uint64_t h = 0xcbf29ce484222325u;	/* FNV-1a */
+	uint64_t h = hash_text(text);
 
-	while (*text)
-		h = (h ^ (unsigned char)*text++) * 0x100000001b3u;
 	return h < 2 ? h + 2 : h;	/* 0 is none, 1 the root */
 }
 

@@ -12,18 +12,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cache/hash.h"
 #include "control_socket.h"
 
 /* ---- the place -------------------------------------------------------------- */
-
-static uint64_t hash(const char *text)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);	/* FNV-1a */
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return h;
-}
 
 /* The XDG Base Directory Specification: a folder that the user owns, and nobody
  * else may write to. After su or sudo it is another user's. */
@@ -53,7 +45,7 @@ int control_socket_place(const char *cache_dir, char **path)
 	}
 	if (dir)
 		n = asprintf(path, "%s/%016" PRIx64 ".sock", dir,
-			     hash(cache_dir));
+			     hash_text(cache_dir));
 	else
 		n = asprintf(path, "%s/control.sock", cache_dir);
 	free(dir);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/hash.h"
 #include "cache/log.h"
 #include "playlist.h"
 #include "playlist_ahead.h"
@@ -90,17 +91,11 @@ static int read_all(struct request *r, enum playlist_kind kind, size_t *off,
 
 /* ---- the client's text ----------------------------------------------------------- */
 
-/* One text of one version; FNV-1a. */
+/* One text of one version. */
 static void set_etag(struct document *d, uint64_t generation)
 {
-	uint64_t sum = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < d->len; i++) {
-		sum ^= (unsigned char)d->text[i];
-		sum *= UINT64_C(0x100000001b3);
-	}
 	snprintf(d->etag, sizeof(d->etag), "\"%016" PRIx64 "-%016" PRIx64 "\"",
-		 generation, sum);
+		 generation, hash_add(HASH_NOTHING, d->text, d->len));
 }
 
 static int rewrite(struct request *r, enum playlist_kind kind)

@@ -2,17 +2,16 @@
 
 #include <string.h>
 
+#include "cache/hash.h"
 #include "limit.h"
 
 #define SECOND_US INT64_C(1000000)
 
 static unsigned set_of(const struct limit_key *key)
 {
-	uint32_t h = UINT32_C(2166136261);	/* FNV-1a */
+	uint64_t h = hash_add(HASH_NOTHING, key->bytes, sizeof(key->bytes));
 
-	for (size_t i = 0; i < sizeof(key->bytes); i++)
-		h = (h ^ key->bytes[i]) * UINT32_C(16777619);
-	return (h ^ h >> 16) & (LIMIT_SETS - 1);
+	return (h ^ h >> 32) & (LIMIT_SETS - 1);
 }
 
 /* Its slot, or that of whoever has asked least. */

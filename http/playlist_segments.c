@@ -2,29 +2,23 @@
 
 #include "playlist_segments.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/hash.h"
 #include "cache/url.h"
 #include "playlist_ref.h"
 #include "playlist_scan.h"
 
 uint64_t playlist_segment_id(const char *key, uint64_t start)
 {
-	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+	uint64_t little = htole64(start);
 
-	for (; *key; key++) {
-		sum ^= (unsigned char)*key;
-		sum *= UINT64_C(0x100000001b3);
-	}
-	for (int i = 0; i < 8; i++) {
-		sum ^= start >> 8 * i & 0xff;
-		sum *= UINT64_C(0x100000001b3);
-	}
-	return sum;
+	return hash_add(hash_text(key), &little, sizeof(little));
 }
 
 /* ---- the tags ahead of a segment ------------------------------------------------ */
