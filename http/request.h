@@ -19,6 +19,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -55,6 +56,7 @@ struct serve {
 	uid_t self;		/* the user we run as */
 	struct watch *watch;
 	struct ahead *ahead;
+	atomic_bool stands;	/* serve_start can't fail any more */
 	pthread_mutex_t lock;
 	/* lock */
 	struct limit limit;

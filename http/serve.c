@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "brake.h"
@@ -25,6 +26,7 @@
 #define THREADS_MIN 2u		/* with one, a big pread delays everybody */
 #define THREADS_MAX 8u
 #define CONNECTIONS_MAX 16384u
+#define START_MS 2000
 
 /* ---- what libmicrohttpd calls ------------------------------------------------ */
 
@@ -110,6 +112,21 @@ static bool has_body(struct MHD_Connection *connection)
 					   MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 
+/* Nobody is parked before all threads are there: libmicrohttpd stops the others
+ * when it can't have one, and ends the process where a request is suspended. It
+ * is a matter of moments, unless that has happened. */
+static bool await_start(const struct serve *s)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int ms = 0; !atomic_load(&s->stands); ms++) {
+		if (ms == START_MS)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 /* A response queued in the first call for a request ends its connection, since
  * a body could still follow; so wait for the second, unless one does follow:
  * we have no use for it. Called again after every resume. */
@@ -132,6 +149,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
 		snprintf(r->method, sizeof(r->method), "%s", method);
 		r->head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 		r->http11 = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
+		if (!await_start(r->serve))
+			return MHD_NO;
 		if (!has_body(connection))
 			return MHD_YES;
 	}
@@ -363,6 +382,7 @@ int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
 		watch_stop(s->watch);
 		stop_daemons(s);
 	}
+	atomic_store(&s->stands, rc == 0);
 out:
 	if (rc < 0) {
 		if (!*error && asprintf(error, "http: %s", strerror(-rc)) < 0)

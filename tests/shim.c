@@ -4,13 +4,16 @@
  *
  * The wall clock alone is moved: the monotonic clock never jumps. The disk
  * fails for descriptors of what is at or below $SPOOL_SHIM_DIR, with `error`,
- * EIO when that is 0. The kernel takes no backing file (FUSE passthrough). */
+ * EIO when that is 0. The kernel takes no backing file (FUSE passthrough).
+ * libmicrohttpd gets a first thread, and after a while no second one. */
 #include "config.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,7 +28,8 @@
 
 enum { FAIL_WRITE = 1, FAIL_READ = 2, FAIL_SYNC = 4, FAIL_NAME = 8,
        FAIL_MAKE = 16, FAIL_REMOVE = 32, FAIL_BACKING = 64,
-       CUT = 128 /* at the worst moment: files that are written to */ };
+       CUT = 128, /* at the worst moment: files that are written to */
+       FAIL_THREAD = 256 };
 
 struct shim {
 	int64_t clock_s;	/* added to the wall clock */
@@ -220,4 +224,22 @@ int ioctl(int fd, unsigned long request, ...)
 		return -1;
 	}
 	return real(fd, request, arg);
+}
+
+int pthread_create(pthread_t *restrict out, const pthread_attr_t *restrict attr,
+		   void *(*start)(void *), void *restrict arg)
+{
+	REAL(pthread_create);
+	const struct timespec later = { .tv_nsec = 300000000 };
+	static atomic_uint count;
+	Dl_info who;
+
+	if (shim && shim->fail & FAIL_THREAD &&
+	    dladdr(*(void **)&start, &who) && who.dli_fname &&
+	    strstr(who.dli_fname, "microhttpd") &&
+	    atomic_fetch_add(&count, 1) > 0) {
+		nanosleep(&later, NULL);
+		return EAGAIN;
+	}
+	return real(out, attr, start, arg);
 }

@@ -303,6 +303,28 @@ def held(s):
 
 
 @case
+def threads(s):
+    "no thread for a listener while a client of it waits: an error, no crash"
+    shim = Shim(s)
+    shim.fail(Shim.THREAD)
+    o = s.origin("/stuck.mp4 stall=before\n")
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        address = "%s:%d" % given.getsockname()
+        client = Raw(address).get("/" + name_of(o.url("/stuck.mp4")))
+        p = s.popen(["sh", "-c", 'exec 3<&"$1"; shift; '
+                     'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh",
+                     str(given.fileno()), SPOOLFS, "-f", "--no-mount", "-o",
+                     f"cache_dir={s.folder('given')}"],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                    text=True, pass_fds=[given.fileno()],
+                    env={**s.env, **shim.env})
+        _, said = p.communicate(timeout=20 * SLACK)
+        equal(p.returncode, 1, f"exit: {said}")
+        ok("http: " in said, f"says why: {said}")
+        client.close()
+
+
+@case
 def clock_jumps(s):
     "the wall clock jumps by a day, ten years, to and fro: nobody waits longer"
     shim = Shim(s)

@@ -18,7 +18,7 @@ SHIM = program("SHIM", "tests/shim.so")
 class Shim:
     """The machine as tests/shim.c shows it to one daemon."""
     WRITE, READ, SYNC, NAME, MAKE, REMOVE, BACKING = 1, 2, 4, 8, 16, 32, 64
-    CUT = 128
+    CUT, THREAD = 128, 256
 
     def __init__(self, s, folder=""):
         if not os.path.exists(SHIM):
