@@ -231,6 +231,18 @@ int cache_entry_again(struct entry *e, struct entry **out)
 	return 0;
 }
 
+bool cache_is_past_locked(const struct entry *e)
+{
+	bool in_table;
+
+	if (!e->detached)
+		return e->superseded;
+	pthread_mutex_lock(&e->cache->lock);
+	in_table = e->in_table;
+	pthread_mutex_unlock(&e->cache->lock);
+	return !in_table;
+}
+
 int cache_on_current(struct cache *c, const char *url,
 		     int (*fn)(struct entry *e, void *ctx), void *ctx)
 {
@@ -387,6 +399,7 @@ struct entry *cache_supersede(struct cache *c, struct entry *old, bool forget)
 	pthread_mutex_unlock(&old->lock);
 	pthread_mutex_lock(&e->lock);
 	e->rec.pinned = pinned;
+	e->heir = !forget;
 	pthread_mutex_unlock(&e->lock);
 	pthread_mutex_unlock(&old->save_lock);
 	count_one(&c->counts.superseded);

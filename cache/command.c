@@ -75,15 +75,16 @@ void cache_refused(struct entry *e, int error)
 	order_end_check(e, error);
 }
 
-int cache_pin(struct cache *c, const char *url, bool pinned)
+/* -EAGAIN: e is current no more; else as cache_pin. */
+static int pin(struct entry *e, void *ctx)
 {
-	struct entry *e;
-	int err = c->stopping ? -ESHUTDOWN : cache_entry(c, url, &e);
+	bool pinned = *(const bool *)ctx;
+	int err = 0;
 
-	if (err)
-		return err;
 	pthread_mutex_lock(&e->lock);
-	if (e->state != ENTRY_KNOWN || e->detached) {
+	if (cache_is_past_locked(e)) {
+		err = -EAGAIN;
+	} else if (e->detached || (e->state != ENTRY_KNOWN && !e->heir)) {
 		err = -ENOENT;
 	} else if (e->rec.pinned != pinned) {
 		e->rec.pinned = pinned;
@@ -92,11 +93,16 @@ int cache_pin(struct cache *c, const char *url, bool pinned)
 	}
 	pthread_mutex_unlock(&e->lock);
 	if (!err)
-		err = save_now(c->store, e);
+		err = save_now(e->cache->store, e);
 	if (!err)	/* what was found pinned may go now */
-		evictor_used(c->evictor, e->name);
-	entry_unref(e);
+		evictor_used(e->cache->evictor, e->name);
 	return err;
+}
+
+int cache_pin(struct cache *c, const char *url, bool pinned)
+{
+	return c->stopping ? -ESHUTDOWN :
+		cache_on_current(c, url, pin, &pinned);
 }
 
 int cache_reset(struct cache *c, const char *url, struct cache_watch *w)

@@ -39,6 +39,8 @@ struct cache {
 int cache_entry(struct cache *c, const char *url, struct entry **out);
 /* The same for the URL of an entry, whatever has become of that one. */
 int cache_entry_again(struct entry *e, struct entry **out);
+/* Whether e has been dropped or superseded. Under its lock. */
+bool cache_is_past_locked(const struct entry *e);
 /* Have fn act on the current entry of a URL; when it says -EAGAIN, that one is
  * current no more: then on the next. What fn says, or as cache_entry. */
 int cache_on_current(struct cache *c, const char *url,

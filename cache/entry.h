@@ -58,6 +58,8 @@ struct entry {
 	pthread_mutex_t lock;
 	enum entry_state state;		/* LE */
 	bool superseded;		/* LE: a newer generation has the name */
+	bool heir;			/* L: of one whose place in the store it
+					   takes as soon as it is known */
 	bool detached;			/* L: has no place in the store, … */
 	bool no_store;			/* L: … because its origin forbids that */
 	int error;			/* L: a refusal, repeated until … */

@@ -165,24 +165,11 @@ static void mark_locked(struct entry *e)
 	e->ordered = e->order || e->check;
 }
 
-/* Not e any more, for it has been dropped or superseded. */
-static bool is_past_locked(const struct entry *e)
-{
-	bool in_table;
-
-	if (!e->detached)
-		return e->superseded;
-	pthread_mutex_lock(&e->cache->lock);
-	in_table = e->in_table;
-	pthread_mutex_unlock(&e->cache->lock);
-	return !in_table;
-}
-
 static int refusal_locked(struct entry *e)
 {
 	if (e->cache->stopping)
 		return -ESHUTDOWN;
-	return is_past_locked(e) ? -EAGAIN : 0;
+	return cache_is_past_locked(e) ? -EAGAIN : 0;
 }
 
 int order_fetch(struct entry *e, uint64_t start, uint64_t end,
@@ -298,7 +285,7 @@ static int hand_over(struct entry *to, struct order *o)
 	int err = 0;
 
 	pthread_mutex_lock(&to->lock);
-	if (is_past_locked(to))
+	if (cache_is_past_locked(to))
 		err = -ECANCELED;
 	for (size_t i = 0; to->order && i < o->wanted.n && !err; i++)
 		err = extent_add(&to->order->wanted, o->wanted.v[i].start,
@@ -393,7 +380,7 @@ static int fetch_status_locked(const struct entry *e, struct order *o,
 		return -EAGAIN;
 	if (e->state == ENTRY_DIRECTORY)
 		return -EISDIR;
-	if (is_past_locked(e))		/* who has seen to that ends it */
+	if (cache_is_past_locked(e))		/* who has seen to that ends it */
 		return -EAGAIN;
 	if (e->detached)
 		return e->no_store ? -EPERM : -ENOSPC;

@@ -380,6 +380,41 @@ static void test_pin(void)
 	ok(!is_pinned("/pin.bin"), "it says so");
 }
 
+static _Atomic bool renewed;
+static unsigned missed, pins;
+
+static void *keeper(void *arg)
+{
+	const char *url = lab_url("/renewed.bin");
+
+	(void)arg;
+	while (!renewed) {
+		missed += cache_pin(cache, url, pins % 2) == -ENOENT;
+		pins++;
+	}
+	return NULL;
+}
+
+/* While one version takes the other's place. */
+static void test_pin_race(void)
+{
+	pthread_t thread;
+	char text[64];
+
+	is_int(fetch("/renewed.bin", 0, 100), 0, "a file");
+	if (pthread_create(&thread, NULL, keeper, NULL))
+		exit(1);
+	for (int i = 2; i < 50; i++) {
+		snprintf(text, sizeof(text), "/renewed.bin %d", i);
+		lab_post("/-/version", text);
+		validate("/renewed.bin");
+	}
+	renewed = true;
+	pthread_join(thread, NULL);
+	diag("%u pins", pins);
+	is_uint(missed, 0, "each of them can be pinned");
+}
+
 static void test_validate(void)
 {
 	uint64_t had;
@@ -659,6 +694,7 @@ int main(void)
 	test_another_version();
 	test_many();
 	test_pin();
+	test_pin_race();
 	test_validate();
 	test_reset();
 	test_drop();
