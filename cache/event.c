@@ -36,14 +36,15 @@ bool messenger_wanted(const struct messenger *m)
 
 void messenger_post(struct messenger *m, const struct cache_event *ev)
 {
-	char *url = messenger_wanted(m) && ev->url ? strdup(ev->url) : NULL;
+	char *url;
 
-	if (!url)
+	if (!messenger_wanted(m))
 		return;
+	url = strdup(ev->url);
 	pthread_mutex_lock(&m->lock);
 	if (m->stopping || !m->sinks) {
 		/* Nobody will ask. */
-	} else if (m->n < EVENTS_MAX) {
+	} else if (url && m->n < EVENTS_MAX) {
 		struct cache_event *slot =
 			&m->queue[(m->first + m->n++) % EVENTS_MAX];
 
@@ -53,6 +54,7 @@ void messenger_post(struct messenger *m, const struct cache_event *ev)
 		pthread_cond_signal(&m->news);
 	} else {
 		m->lost = true;
+		pthread_cond_signal(&m->news);
 	}
 	pthread_mutex_unlock(&m->lock);
 	free(url);
@@ -156,16 +158,18 @@ static void tell_sinks_locked(struct messenger *m, const struct cache_event *ev)
 
 static void tell_event_locked(struct messenger *m)
 {
-	const struct cache_event lost = { .kind = CACHE_EVENT_LOST };
 	struct cache_event ev = m->queue[m->first];
 
 	m->first = (m->first + 1) % EVENTS_MAX;
 	m->n--;
 	tell_sinks_locked(m, &ev);
 	free((char *)ev.url);
-	/* What was lost came behind all that is queued. */
-	if (m->n || !m->lost)
-		return;
+}
+
+static void tell_loss_locked(struct messenger *m)
+{
+	const struct cache_event lost = { .kind = CACHE_EVENT_LOST };
+
 	m->lost = false;
 	tell_sinks_locked(m, &lost);
 }
@@ -191,6 +195,8 @@ static void *messenger_main(void *arg)
 	for (;;) {
 		if (m->n)
 			tell_event_locked(m);
+		else if (m->lost)	/* behind all that was queued */
+			tell_loss_locked(m);
 		else if (m->due.first)
 			tell_watch_locked(m);
 		else if (m->stopping)
