@@ -18,6 +18,7 @@ struct messenger {
 	struct cache_event *queue;	/* a ring; the URLs are its own */
 	size_t first, n;
 	bool lost;		/* some, since the last that found room */
+	size_t watches;		/* that are not over */
 	struct watch_list due;
 	struct cache_watch *last_due;
 	struct cache_sink *sinks;
@@ -73,6 +74,13 @@ static void unlink_locked(struct messenger *m, struct cache_watch *w)
 	w->list = NULL;
 }
 
+static void over_locked(struct messenger *m, struct cache_watch *w)
+{
+	unlink_locked(m, w);
+	w->state = WATCH_OVER;
+	m->watches--;
+}
+
 static void link_locked(struct watch_list *l, struct cache_watch *w)
 {
 	w->list = l;
@@ -89,6 +97,7 @@ void messenger_watch(struct messenger *m, struct watch_list *l,
 	pthread_mutex_lock(&m->lock);
 	w->messenger = m;
 	w->state = WATCH_WAITING;
+	m->watches++;
 	link_locked(l, w);
 	pthread_mutex_unlock(&m->lock);
 }
@@ -179,8 +188,7 @@ static void tell_watch_locked(struct messenger *m)
 	struct cache_watch *w = m->due.first;
 	int status = w->status;
 
-	unlink_locked(m, w);
-	w->state = WATCH_OVER;
+	over_locked(m, w);
 	begin_locked(m, w);
 	w->done(w, status);
 	end(m);
@@ -199,7 +207,7 @@ static void *messenger_main(void *arg)
 			tell_loss_locked(m);
 		else if (m->due.first)
 			tell_watch_locked(m);
-		else if (m->stopping)
+		else if (m->stopping && !m->watches)
 			break;
 		else
 			pthread_cond_wait(&m->news, &m->lock);
@@ -222,10 +230,11 @@ bool messenger_cancel(struct messenger *m, struct cache_watch *w)
 	pthread_mutex_lock(&m->lock);
 	taken = w->state != WATCH_OVER;
 	if (taken)
-		unlink_locked(m, w);
+		over_locked(m, w);
 	else
 		wait_for_locked(m, w);
-	w->state = WATCH_OVER;
+	if (m->stopping)
+		pthread_cond_signal(&m->news);
 	pthread_mutex_unlock(&m->lock);
 	return taken;
 }

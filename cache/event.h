@@ -25,6 +25,7 @@ struct watch_list {
 /* 0 or -errno. */
 int messenger_start(struct messenger **out);
 /* Tell what there is to tell, then end the thread; later events are dropped.
+ * Waits for every matter that is watched to end, which others have to see to.
  * Idempotent. No lock held, not in a callback. */
 void messenger_stop(struct messenger *m);
 void messenger_free(struct messenger *m);	/* NULL is fine */
