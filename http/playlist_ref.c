@@ -22,9 +22,10 @@ struct playlist_turner {
 	char *root;		/* "/", "/TOKEN/", "http://HOST/TOKEN/" */
 	char *prefix;		/* the path of it */
 	unsigned odd;		/* references that were no plain ones */
-	/* the last authority that was taken apart, as it stood, and what it
-	 * becomes: "https/host:port" */
+	/* the last authority that was taken apart, as it stood, whether its base
+	 * was https, and what it becomes: "https/host:port" */
 	char *authority, *name;
+	bool https;
 };
 
 /* ---- plain references -------------------------------------------------------- */
@@ -41,9 +42,22 @@ static bool plain_escapes(const char *s)
 	return true;
 }
 
-bool playlist_is_plain(const char *s)
+/* How much of s may be copied; or also, to be left as it is, what everybody
+ * encodes alike. */
+static size_t span(const char *s, bool encoded)
 {
-	size_t len = strspn(s, SAFE), path = strcspn(s, "?");
+	size_t n = strspn(s, SAFE);
+
+	while (encoded && (s[n] == ' ' || s[n] & 0x80)) {
+		n++;
+		n += strspn(s + n, SAFE);
+	}
+	return n;
+}
+
+static bool is_plain(const char *s, bool encoded)
+{
+	size_t len = span(s, encoded), path = strcspn(s, "?");
 
 	if (s[len] || s[0] == '.' || (len && s[len - 1] == '.') ||
 	    !plain_escapes(s))
@@ -54,9 +68,9 @@ bool playlist_is_plain(const char *s)
 	return true;
 }
 
-static bool is_plain_relative(const char *ref)
+bool playlist_is_plain(const char *s)
 {
-	return ref[0] && !strchr("/?#", ref[0]) && playlist_is_plain(ref);
+	return is_plain(s, false);
 }
 
 /* Folders that the path of u is in. */
@@ -70,14 +84,19 @@ static size_t depth_of(const struct url *u)
 	return depth;
 }
 
-/* A plain one, perhaps some folders above, but not above the root. */
+/* A plain relative one, perhaps some folders above, but not above the root. */
 static bool stays_below(const struct playlist_base *base, const char *ref)
 {
 	size_t up = 0;
 
-	for (; strncmp(ref, "../", 3) == 0; ref += 3)
-		up++;
-	return is_plain_relative(ref) && (!up || up <= depth_of(base->url));
+	for (; ref[0] == '.'; ref += strcspn(ref, "/") + 1) {
+		if (strncmp(ref, "../", 3) == 0)
+			up++;
+		else if (strncmp(ref, "./", 2) != 0)
+			return false;
+	}
+	return ref[0] && !strchr("/?#", ref[0]) && is_plain(ref, true) &&
+	       (!up || up <= depth_of(base->url));
 }
 
 /* ---- bases ---------------------------------------------------------------------- */
@@ -331,8 +350,17 @@ size_t playlist_authority_len(const char *ref)
 	return host && ref[n + host] == '/' ? n + host : 0;
 }
 
-/* What that becomes, in t->name. 1; 0: not for us; -EFBIG; -ENOMEM. "//HOST"
- * goes by the scheme of its base, so it is not remembered. */
+/* "//HOST" goes by the scheme of its base. */
+static bool is_same_authority(const struct playlist_turner *t,
+			      const struct playlist_base *base, const char *ref,
+			      size_t len)
+{
+	return t->authority && strlen(t->authority) == len &&
+	       strncmp(t->authority, ref, len) == 0 &&
+	       (ref[0] != '/' || (base->url && base->url->https == t->https));
+}
+
+/* What that becomes, in t->name. 1; 0: not for us; -EFBIG; -ENOMEM. */
 static int take_authority(struct playlist_turner *t,
 			  const struct playlist_base *base, const char *ref,
 			  size_t len)
@@ -341,8 +369,7 @@ static int take_authority(struct playlist_turner *t,
 	struct url *u;
 	int rc;
 
-	if (ref[0] != '/' && t->authority && strlen(t->authority) == len &&
-	    strncmp(t->authority, ref, len) == 0)
+	if (is_same_authority(t, base, ref, len))
 		return 1;
 	if (t->odd++ == PLAYLIST_ODD_MAX)
 		return -EFBIG;
@@ -365,6 +392,7 @@ static int take_authority(struct playlist_turner *t,
 	free(t->name);
 	t->authority = authority;
 	t->name = name;
+	t->https = base->url && base->url->https;
 	return 1;
 }
 

@@ -137,8 +137,12 @@ static const struct one {
 	{ AT, ".", NULL },
 	{ AT, "..", NULL },
 	{ AT, "%2e%2e/x", NULL },
+	{ AT, "./1 \xc3\xa4.ts", NULL },
+	{ AT, "./.././1.ts?a b", NULL },
+	{ AT, "./ /../x#y", NULL },
 	/* past the root */
 	{ AT, "../../x", "/https/h.example/x" },
+	{ AT, "./.././../x", "/https/h.example/x" },
 	{ AT, "a/../../../x?y#z", "/https/h.example/x?y#z" },
 	{ AT, "%2e%2e/%2E%2E/x", "/https/h.example/x" },
 	{ AT, "../..", "/https/h.example/" },
@@ -241,6 +245,39 @@ static void test_one(const struct one *o, const char *prefix)
 		is_str(out, o->want ? want : NULL, "%s below %s", o->ref, path);
 	if (rc > 0)
 		free(out);
+	playlist_turner_free(t);
+}
+
+/* "//HOST" under bases of several schemes. */
+static void test_schemes(void)
+{
+	static const struct {
+		const char *base, *want;
+	} table[] = {
+		{ "https://h.example/", "/https/c.example/x" },
+		{ "http://h.example/", "/http/c.example/x" },
+		{ "mms://h.example/", NULL },
+		{ "https://g.example/", "/https/c.example/x" },
+		{ "mms://h.example/", NULL },
+	};
+	const struct playlist_place place = {
+		"https://h.example/a/b.mpd", "/x.mpd", "/", HOST,
+	};
+	struct playlist_turner *t = NULL;
+
+	is_int(playlist_turner_new(&place, false, &t), 0, "a turner");
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct playlist_base below = { 0 };
+		char *out = NULL;
+
+		playlist_base_below(t, playlist_turner_top(t), table[i].base,
+				    table[i].base, &below);
+		is_int(playlist_turn(t, &below, "//c.example/x", &out),
+		       table[i].want ? 1 : 0, "below %s", table[i].base);
+		is_str(out, table[i].want, "below %s", table[i].base);
+		free(out);
+		playlist_base_fini(&below);
+	}
 	playlist_turner_free(t);
 }
 
@@ -530,9 +567,13 @@ static void test_limits(void)
 	is_int(rewrite(PLAYLIST_M3U, "", 0, &out), 0, "nothing");
 	is_str(out, "", "nothing");
 	free(out);
-	is_int(many("a b\n", PLAYLIST_ODD_MAX), 0, "odd references");
-	is_int(many("a b\n", PLAYLIST_ODD_MAX + 1), -EFBIG, "too many");
+	is_int(many("a#b\n", PLAYLIST_ODD_MAX), 0, "odd references");
+	is_int(many("a#b\n", PLAYLIST_ODD_MAX + 1), -EFBIG, "too many");
 	is_int(many("ab.ts\n", 4 * PLAYLIST_ODD_MAX), 0, "plain ones");
+	is_int(many("./a \xc3\xa4.ts\n", 4 * PLAYLIST_ODD_MAX), 0,
+	       "that clients encode as we do");
+	is_int(many("//c.example/x.ts\n", 4 * PLAYLIST_ODD_MAX), 0,
+	       "on one host, of the document's scheme");
 	is_int(many("https://c.example/x.ts\n", 4 * PLAYLIST_ODD_MAX), 0,
 	       "plain ones elsewhere");
 	is_int(many("/\n", 3 << 20), -EFBIG, "that grow without end");
@@ -692,6 +733,7 @@ int main(void)
 		test_one(&ones[i], "/");
 		test_one(&ones[i], "/T0ken/");
 	}
+	test_schemes();
 	test_bases();
 	test_places();
 	test_kinds();
