@@ -399,7 +399,7 @@ static const char extensions[] =
 	"srt ssa stl sub sup svg svgz swf tar tbz2 tex tga tgz thd tif "
 	"tiff toml torrent ts tsv tta ttf ttml txt txz vcf vdi vhd vhdx "
 	"vmdk vob vtt wad warc wasm wav wax weba webm webmanifest webp "
-	"wim wma wmv woff woff2 wpl wv wvx xcf xht xhtml xls xlsx xml "
+	"wim wma wmv wmx woff woff2 wpl wv wvx xcf xht xhtml xls xlsx xml "
 	"xpi xsd xsl xspf xz y4m yaml yml zip zst zsync ";
 
 static void test_media(void)
