@@ -56,7 +56,7 @@ static const struct conf_key table[] = {
 	{ CONF_GLOBAL, "max_requests", "N", "0",
 	  "from one address in a second; 0: any",
 	  CONF_NUMBER, offsetof(struct conf, max_requests), 0, 1000000 },
-	{ CONF_GLOBAL, "max_header", "SIZE", "16K",
+	{ CONF_GLOBAL, "max_header", "SIZE", "8K",
 	  "what the head of a request may take",
 	  CONF_BYTES, offsetof(struct conf, max_header), 4096, 1 << 20 },
 	{ CONF_GLOBAL, "control", "PATH", "auto",

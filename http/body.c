@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -178,22 +179,52 @@ static struct MHD_Response *from_file(struct request *r, int data)
 	return response;
 }
 
+/* Buffers of SMALL_MAX. Each thread keeps the one that was given back last: its
+ * processor still has it at hand. */
+static pthread_key_t spare;
+static pthread_once_t spare_once = PTHREAD_ONCE_INIT;
+static bool spare_made;
+
+static void make_spare(void)
+{
+	spare_made = pthread_key_create(&spare, free) == 0;
+}
+
+static char *take_buffer(void)
+{
+	char *buf;
+
+	pthread_once(&spare_once, make_spare);
+	buf = spare_made ? pthread_getspecific(spare) : NULL;
+	if (!buf)
+		return malloc(SMALL_MAX);
+	pthread_setspecific(spare, NULL);
+	return buf;
+}
+
+static void give_back(void *buf)
+{
+	if (!spare_made || pthread_getspecific(spare) ||
+	    pthread_setspecific(spare, buf) != 0)
+		free(buf);
+}
+
 /* All of a small body. 0; as cache_read; -ENOMEM. */
 static int copied(struct request *r, size_t len, struct MHD_Response **out)
 {
-	char *data = malloc(len);
+	char *data = take_buffer();
 	ssize_t n = -ENOMEM;
 
 	if (data)
 		n = cache_read(r->file, data, len, r->start, len);
 	if (n < 0) {
-		free(data);
+		give_back(data);
 		return (int)n;
 	}
-	*out = MHD_create_response_from_buffer(len, data,
-					       MHD_RESPMEM_MUST_FREE);
+	*out = MHD_create_response_from_buffer_with_free_callback(len, data,
+								  give_back);
 	if (!*out)
-		free(data);
+		give_back(data);
 	r->sent = len;
 	return 0;
 }

@@ -49,7 +49,7 @@ static void test_defaults(void)
 	ok(!c.allow.n && !c.deny.n && c.private_targets && !c.offline,
 	   "any target");
 	ok(!c.max_clients && !c.max_requests, "as many as can be");
-	is_uint(c.max_header, 16384, "max_header");
+	is_uint(c.max_header, 8192, "max_header");
 	is_str(c.control, "auto", "control");
 	is_uint(c.connect_timeout, 10, "connect_timeout");
 	is_uint(c.stall_timeout, 10, "stall_timeout");
@@ -409,7 +409,7 @@ static void test_keep(void)
 	ok(c.cache_dir != now.cache_dir, "as a copy");
 	is_str(c.control, NULL, "none stays none");
 	ok(c.http.n == 1 && !strcmp(c.http.v[0], "127.0.0.1:1"), "a list");
-	ok(c.passthrough && !c.max_clients && c.max_header == 16384,
+	ok(c.passthrough && !c.max_clients && c.max_header == 8192,
 	   "a word, numbers");
 	is_uint(c.n_files, 0, "sections");
 	is_uint(c.read_timeout, 8, "the rest is new");
