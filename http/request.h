@@ -58,7 +58,9 @@ struct serve {
 	struct ahead *ahead;
 	atomic_bool stands;	/* serve_start can't fail any more */
 	pthread_mutex_t lock;
+	pthread_cond_t started;	/* it stands, or has failed */
 	/* lock */
+	bool failed;
 	struct limit limit;
 };
 

@@ -26,7 +26,7 @@
 #define THREADS_MIN 2u		/* with one, a big pread delays everybody */
 #define THREADS_MAX 8u
 #define CONNECTIONS_MAX 16384u
-#define START_MS 2000
+#define START_TIMEOUT 2		/* seconds */
 
 /* ---- what libmicrohttpd calls ------------------------------------------------ */
 
@@ -113,18 +113,31 @@ static bool has_body(struct MHD_Connection *connection)
 }
 
 /* Nobody is parked before all threads are there: libmicrohttpd stops the others
- * when it can't have one, and ends the process where a request is suspended. It
- * is a matter of moments, unless that has happened. */
-static bool await_start(const struct serve *s)
+ * when it can't have one, without a word to us, and ends the process where a
+ * request is suspended. It is a matter of moments, unless that has happened. */
+static bool await_start(struct serve *s)
 {
-	const struct timespec pause = { .tv_nsec = 1000000 };
+	struct timespec until;
+	int err = 0;
 
-	for (int ms = 0; !atomic_load(&s->stands); ms++) {
-		if (ms == START_MS)
-			return false;
-		nanosleep(&pause, NULL);
-	}
-	return true;
+	if (atomic_load(&s->stands))
+		return true;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += START_TIMEOUT;
+	pthread_mutex_lock(&s->lock);
+	while (!atomic_load(&s->stands) && !s->failed && !err)
+		err = pthread_cond_timedwait(&s->started, &s->lock, &until);
+	pthread_mutex_unlock(&s->lock);
+	return atomic_load(&s->stands);
+}
+
+static void tell_start(struct serve *s, bool stands)
+{
+	pthread_mutex_lock(&s->lock);
+	atomic_store(&s->stands, stands);
+	s->failed = !stands;
+	pthread_cond_broadcast(&s->started);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* A response queued in the first call for a request ends its connection, since
@@ -287,6 +300,7 @@ static void serve_free(struct serve *s)
 	free(s->listeners);
 	watch_free(s->watch);
 	ahead_free(s->ahead);
+	pthread_cond_destroy(&s->started);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -360,12 +374,17 @@ int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
 		char **error)
 {
 	struct serve *s = calloc(1, sizeof(*s));
+	pthread_condattr_t attr;
 	int rc;
 
 	*error = NULL;
 	if (!s)
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->started, &attr);
+	pthread_condattr_destroy(&attr);
 	s->cache = c;
 	s->conf = conf;
 	s->self = geteuid();
@@ -378,11 +397,11 @@ int serve_start(struct cache *c, const struct conf *conf, struct serve **out,
 		goto out;
 	choose_address(s);
 	rc = start_daemons(s);
+	tell_start(s, rc == 0);
 	if (rc < 0) {
 		watch_stop(s->watch);
 		stop_daemons(s);
 	}
-	atomic_store(&s->stands, rc == 0);
 out:
 	if (rc < 0) {
 		if (!*error && asprintf(error, "http: %s", strerror(-rc)) < 0)
