@@ -387,16 +387,19 @@ def refused(s):
     for name in (s.dir, s.env["HOME"], d.cache, f"{d.cache}/lock",
                  s.env["XDG_RUNTIME_DIR"], os.path.dirname(path), path):
         os.chmod(name, 0o777)
+    # Where the build is, they may not get.
+    program = shutil.copy(SPOOLCTL, s.dir)
     another = "this socket is another user's"
     for why, *args in ((another, "status"), (another, "status", "--json"),
                        (another, "names"), ("refused", "watch", "--json")):
-        p = s.run(arguments(d, *args), user=65534, group=65534,
-                  extra_groups=[])
+        p = s.run([program, *arguments(d, *args)[1:]], user=65534,
+                  group=65534, extra_groups=[])
         equal((p.returncode, p.stdout), (1, ""), f"{args}: exit, output")
         ok(why in p.stderr, f"says so: {p.stderr}")
     ours, theirs = pty.openpty()
-    p = s.popen(arguments(d, "watch"), stdout=theirs, stderr=subprocess.PIPE,
-                user=65534, group=65534, extra_groups=[])
+    p = s.popen([program, *arguments(d, "watch")[1:]], stdout=theirs,
+                stderr=subprocess.PIPE, user=65534, group=65534,
+                extra_groups=[])
     os.close(theirs)
     try:
         equal(p.wait(20 * SLACK), 1, "watch on a terminal: exit")

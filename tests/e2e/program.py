@@ -190,23 +190,16 @@ def fstab(s):
     if os.getuid():
         raise Skip("not root")
     o = s.origin("/top/film.mp4 body=film\n")
-    # With a path in the type, for the one that was built is in none of the
-    # folders where mount looks for spoolfs. It takes what is behind the last
-    # dot for the subtype, so that path must have none.
-    link = f"/tmp/spoolfs-{os.getpid()}"
-    os.symlink(SPOOLFS, link)
-    try:
-        from_fstab(s, o, link)
-    finally:
-        os.unlink(link)
+    with fuse_type() as kind:
+        from_fstab(s, o, kind)
 
 
-def from_fstab(s, o, program):
+def from_fstab(s, o, kind):
     for source, path in (
             (o.url("/top/"), "film.mp4"),
             ("none", f"http/127.0.0.1:{o.port}/top/film.mp4")):
         mnt, cache = s.folder("m"), s.file("cache")
-        p = s.run(["mount", "-t", f"fuse.{program}", source, mnt, "-o",
+        p = s.run(["mount", "-t", kind, source, mnt, "-o",
                    f"noauto,nofail,_netdev,user,noatime,ro,allow_other,"
                    f"x-systemd.automount,cache_dir={cache},"
                    "http=127.0.0.1:0"])

@@ -233,13 +233,17 @@ def fstab_file(s):
     if os.getuid():
         raise Skip("not root")
     o = s.origin("/top/film.mp4 body=film\n")
+    with fuse_type() as kind:
+        from_file(s, o, kind)
+
+
+def from_file(s, o, kind):
     sources = "spoolfs", o.url("/top/")
     paths = f"http/127.0.0.1:{o.port}/top/film.mp4", "film.mp4"
     mnts = s.folder("m"), s.folder("a b")
     caches = s.file("c1"), s.file("c2")
-    # With a path in the type, as in program.py.
     fstab = s.write("fstab", "".join(
-        f"{source} {mnt} fuse.{SPOOLFS} allow_other,nosuid,nodev,_netdev,"
+        f"{source} {mnt} {kind} allow_other,nosuid,nodev,_netdev,"
         f"http=off,cache_dir={cache} 0 0\n".replace("a b", r"a\040b")
         for source, mnt, cache in zip(sources, mnts, caches)))
     for command in (["mount", "-T", fstab, mnts[0]],

@@ -16,6 +16,7 @@ others. Waiting is for events: the end of a process (pidfd), the line a
 program prints when it is ready, or a condition that is polled with a
 deadline.
 """
+import contextlib
 import ctypes
 import errno
 import glob
@@ -71,6 +72,19 @@ _libc.prctl(36, 1, 0, 0, 0)	# PR_SET_CHILD_SUBREAPER
 
 
 # ---- the daemon ------------------------------------------------------------
+
+@contextlib.contextmanager
+def fuse_type():
+    """A type for mount, with a path in it, for the program that was built is in
+    none of the folders where mount looks. It takes what is behind the last dot
+    for the subtype, so that path has none."""
+    link = f"/tmp/spoolfs-{os.getpid()}"
+    os.symlink(SPOOLFS, link)
+    try:
+        yield f"fuse.{link}"
+    finally:
+        os.unlink(link)
+
 
 class Spoolfs:
     """A running spoolfs: a mount, an endpoint, a cache folder.
