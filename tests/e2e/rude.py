@@ -266,9 +266,10 @@ def malformed(s):
                 pass
             c.close()
             statuses[text[:60]] = first[9:12].decode(errors="replace")
-    # libmicrohttpd 1.0 redirects a target with blanks to an escaped one.
     for text, status in statuses.items():
-        one_of(status[:1], ("", "2", "3", "4", "5"), f"{text!r}")
+        # libmicrohttpd 1.0 redirects a target with blanks to an escaped one.
+        moved = ["3"] if text.startswith("GET  ") else []
+        one_of(status[:1], ["", "2", "4", "5", *moved], f"{text!r}")
     note(" ".join(sorted(set(x or "cut" for x in statuses.values()))))
     served(o, d, 2)
     wait_for(lambda: d.fds() <= before + 8, "descriptors to be given back",
